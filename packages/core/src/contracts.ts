@@ -1,0 +1,3 @@
+/** The contracts that overlays and interceptors fulfil. Loads no engine. */
+export * from './contracts/interceptor.ts'
+export * from './contracts/overlay.ts'

@@ -1,0 +1,7 @@
+import { packageBuild } from '../../tooling/build/tsup.ts'
+
+export default packageBuild({
+  index: 'src/index.ts',
+  contracts: 'src/contracts.ts',
+  compliance: 'src/compliance.ts',
+})

@@ -1,0 +1,8 @@
+import { packageBuild } from '../../tooling/build/tsup.ts'
+
+export default packageBuild({
+  index: 'src/index.ts',
+  wire: 'src/wire.ts',
+  http: 'src/http.ts',
+  undici: 'src/undici.ts',
+})

@@ -1,0 +1,64 @@
+import type { CodedError } from './coded-error.ts'
+import type { DatagramFlow, Flow, FlowHandler } from './flow.ts'
+
+export interface PumpResult {
+  /** Bytes (or datagrams) that went from the left flow to the right one, and back. */
+  readonly leftToRight: number
+  readonly rightToLeft: number
+  /** The first error that ended it; absent after an orderly end. */
+  readonly error?: CodedError
+}
+
+/**
+ * Joins two flows until both are closed: bytes, half-closes, resets and back-pressure pass both ways. Chunks are held,
+ * not copied. `done` is called once, after the `close` of both.
+ */
+export function pump(left: Flow, right: Flow, done: (result: PumpResult) => void = () => {}): void {
+  const moved = { leftToRight: 0, rightToLeft: 0 }
+  let open = 2
+  let first: CodedError | undefined
+
+  const handler = (from: Flow, to: Flow, way: keyof typeof moved): FlowHandler => ({
+    data(chunk, hold) {
+      moved[way] += chunk.length
+      if (!to.send(chunk, hold())) from.pause()
+    },
+    end: () => to.end(),
+    // The flow that drains is the one that this handler listens to; its writer is the other.
+    drain: () => to.resume(),
+    close(error) {
+      if (error) {
+        first ??= error
+        to.reset(error)
+      }
+      open -= 1
+      if (open === 0) done({ ...moved, ...(first && { error: first }) })
+    },
+  })
+
+  left.attach(handler(left, right, 'leftToRight'))
+  right.attach(handler(right, left, 'rightToLeft'))
+}
+
+/** Joins two datagram flows: one datagram stays one. The end of either ends both. */
+export function pumpDatagrams(left: DatagramFlow, right: DatagramFlow, done: (result: PumpResult) => void = () => {}): void {
+  const moved = { leftToRight: 0, rightToLeft: 0 }
+  let open = 2
+  let first: CodedError | undefined
+
+  const join = (from: DatagramFlow, to: DatagramFlow, way: keyof typeof moved): void => {
+    from.attach({
+      message(datagram) {
+        if (to.send(datagram)) moved[way] += 1
+      },
+      close(error) {
+        first ??= error
+        open -= 1
+        if (open === 0) done({ ...moved, ...(first && { error: first }) })
+        else to.close(error)
+      },
+    })
+  }
+  join(left, right, 'leftToRight')
+  join(right, left, 'rightToLeft')
+}

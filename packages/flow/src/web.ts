@@ -1,0 +1,2 @@
+/** Adapters to web streams. */
+export * from './adapters/web-streams.ts'
