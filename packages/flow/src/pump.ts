@@ -1,10 +1,13 @@
 import type { CodedError } from './coded-error.ts'
 import type { DatagramFlow, Flow, FlowHandler } from './flow.ts'
 
-export interface PumpResult {
-  /** Bytes (or datagrams) that went from the left flow to the right one, and back. */
+/** Bytes (or datagrams) that went from the left flow to the right one, and back. The object is live. */
+export interface PumpProgress {
   readonly leftToRight: number
   readonly rightToLeft: number
+}
+
+export interface PumpResult extends PumpProgress {
   /** The first error that ended it; absent after an orderly end. */
   readonly error?: CodedError
 }
@@ -13,7 +16,7 @@ export interface PumpResult {
  * Joins two flows until both are closed: bytes, half-closes, resets and back-pressure pass both ways. Chunks are held,
  * not copied. `done` is called once, after the `close` of both.
  */
-export function pump(left: Flow, right: Flow, done: (result: PumpResult) => void = () => {}): void {
+export function pump(left: Flow, right: Flow, done: (result: PumpResult) => void = () => {}): PumpProgress {
   const moved = { leftToRight: 0, rightToLeft: 0 }
   let open = 2
   let first: CodedError | undefined
@@ -38,10 +41,11 @@ export function pump(left: Flow, right: Flow, done: (result: PumpResult) => void
 
   left.attach(handler(left, right, 'leftToRight'))
   right.attach(handler(right, left, 'rightToLeft'))
+  return moved
 }
 
 /** Joins two datagram flows: one datagram stays one. The end of either ends both. */
-export function pumpDatagrams(left: DatagramFlow, right: DatagramFlow, done: (result: PumpResult) => void = () => {}): void {
+export function pumpDatagrams(left: DatagramFlow, right: DatagramFlow, done: (result: PumpResult) => void = () => {}): PumpProgress {
   const moved = { leftToRight: 0, rightToLeft: 0 }
   let open = 2
   let first: CodedError | undefined
@@ -61,4 +65,5 @@ export function pumpDatagrams(left: DatagramFlow, right: DatagramFlow, done: (re
   }
   join(left, right, 'leftToRight')
   join(right, left, 'rightToLeft')
+  return moved
 }

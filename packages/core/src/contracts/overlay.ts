@@ -66,6 +66,7 @@ export interface Binding {
   /** Resolves when the first terminator is established; rejects when the overlay gives up for good. */
   readonly ready: Promise<void>
   update(change: { cost?: number; precedence?: Precedence }): void
+  /** Withdraws the terminators. Flows that were accepted live on. */
   close(): Promise<void>
 }
 
@@ -78,6 +79,7 @@ export interface Binding {
  */
 export interface Overlay {
   readonly identity: OverlayIdentity
+  /** What this identity may dial or bind at present, by service id. */
   readonly services: ReadonlyMap<string, Service>
   watch(listener: (change: ServiceChange) => void): Unsubscribe
   dial(service: Service, request: DialRequest, signal?: AbortSignal): Promise<Flow>
