@@ -1,0 +1,44 @@
+/**
+ * The one test command: static checks, then every vitest project, then a line that counts both.
+ * `--long` runs the large numbers (`pnpm test:long`); any other word is the name of a project to run alone.
+ */
+import { mkdtempSync, readFileSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { checkAll } from '../check/all.ts'
+import { runStep } from '../run/step.ts'
+import { addCounts, countReport, countsLine, type Counts, type VitestReport } from './report.ts'
+
+const words = process.argv.slice(2)
+const long = words.includes('--long')
+const wanted = words.filter((word) => !word.startsWith('-'))
+// Unit and fuzz tests first: what they find is cheapest to mend. The last three want the machine for themselves.
+const projects = wanted.length > 0 ? wanted : ['unit', 'fuzz', 'e2e', 'interop']
+
+const scratch = mkdtempSync(join(tmpdir(), 'ziti-tunnel-test-'))
+
+async function runProject(project: string): Promise<Counts> {
+  const file = join(scratch, `${project}.json`)
+  const { ok } = await runStep(project, 'vitest', ['run', '--project', project, '--passWithNoTests', '--reporter=dot', '--reporter=json', `--outputFile.json=${file}`], {
+    live: true,
+    environment: long ? { TUNNEL_TEST_LONG: '1' } : {},
+  })
+  try {
+    const counts = countReport(JSON.parse(readFileSync(file, 'utf8')) as VitestReport)
+    // An error outside of any test (an unhandled rejection) fails the run without failing a test.
+    return ok || counts.failed > 0 ? counts : { ...counts, failed: 1 }
+  } catch {
+    return { passed: 0, failed: 1, skipped: 0 }
+  }
+}
+
+const counts: Counts[] = []
+if (wanted.length === 0) {
+  for (const { ok } of await checkAll()) counts.push({ passed: ok ? 1 : 0, failed: ok ? 0 : 1, skipped: 0 })
+}
+for (const project of projects) counts.push(await runProject(project))
+rmSync(scratch, { recursive: true, force: true })
+
+const total = addCounts(counts)
+console.log(countsLine(total))
+process.exitCode = total.failed > 0 || total.passed === 0 ? 1 : 0
