@@ -1,0 +1,21 @@
+#!/usr/bin/env node
+import { existsSync } from 'node:fs'
+import module from 'node:module'
+import { userInfo } from 'node:os'
+import { join } from 'node:path'
+
+const main = new URL('../dist/main.js', import.meta.url)
+if (!existsSync(main)) {
+  process.stderr.write('ziti-tunnel is not built yet: run `npx --yes pnpm@12 run build` in the root of the clone.\n')
+  process.exit(1)
+}
+
+// Compiled code is kept for the next start. Not in Node's default place below /tmp, where another user could leave
+// code for a tunneler that runs as root; and by the user's home in the passwd file, not by $HOME, which sudo may keep.
+try {
+  const cache = process.platform === 'win32' ? 'AppData/Local' : process.platform === 'darwin' ? 'Library/Caches' : '.cache'
+  module.enableCompileCache?.(join(userInfo().homedir, cache, 'ziti-tunnel', 'compile-cache'))
+} catch {
+  // A user without an entry in the passwd file (common in containers) starts a little slower.
+}
+await import(main.href)

@@ -1,0 +1,16 @@
+import type { DefineCommand } from './command.ts'
+import { addExamples } from './command.ts'
+
+export const defineDemo: DefineCommand = (program, run) => {
+  const command = program
+    .command('demo')
+    .description('see it work: an embedded Ziti network, a hosted web server and a tunnel to it, all on this machine')
+    .option('--once', 'end after the show; exit code 0 only if everything was right')
+  addExamples(command, ['ziti-tunnel demo', 'ziti-tunnel demo --once'])
+  command.action(({ once }: { once?: boolean }) =>
+    run(async (session) => {
+      const { runDemo } = await import('../demo/demo.ts')
+      return runDemo(session, { once: once === true })
+    }),
+  )
+}

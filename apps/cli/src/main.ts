@@ -1,0 +1,13 @@
+import { reportCrashes } from './crash.ts'
+import { runProgram } from './program.ts'
+
+reportCrashes(process)
+const code = await runProgram(process.argv.slice(2), {
+  stdout: process.stdout,
+  stderr: process.stderr,
+  environment: process.env,
+  signals: process,
+  exitNow: (code) => process.exit(code),
+})
+// Not only `exitCode`: a socket that some library keeps open must not keep a finished program alive.
+process.stdout.write('', () => process.exit(code))

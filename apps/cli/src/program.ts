@@ -1,0 +1,91 @@
+import { isCodedError } from '@tunnel/flow'
+import { Command, CommanderError } from 'commander'
+import { resolveBooleanValues } from './arguments.ts'
+import type { DefineCommand, Run } from './commands/command.ts'
+import { addExamples } from './commands/command.ts'
+import { defineDemo } from './commands/demo.ts'
+import { defineEnroll } from './commands/enroll.ts'
+import { defineHost } from './commands/host.ts'
+import { defineProxy } from './commands/proxy.ts'
+import { defineRun } from './commands/run.ts'
+import { defineMissingModes } from './commands/transparent.ts'
+import { defineVersion } from './commands/version.ts'
+import type { ExitCode } from './exit-codes.ts'
+import { exitCodeOf, exitCodes } from './exit-codes.ts'
+import { createLog } from './log/create-log.ts'
+import { addGlobalOptions, readGlobalOptions } from './options.ts'
+import { reservedBooleanOptions } from './reserved-options.ts'
+import type { Session } from './session.ts'
+import type { Terminal } from './terminal.ts'
+import { readVersion } from './version.ts'
+
+const commands: readonly DefineCommand[] = [
+  defineRun,
+  defineProxy,
+  defineHost,
+  defineEnroll,
+  defineDemo,
+  defineVersion,
+  defineMissingModes,
+]
+
+const booleanFlags: ReadonlySet<string> = new Set([...reservedBooleanOptions, '-v', '--verbose', '--rm', '--once'])
+
+/** Runs one command line (without `node` and the script) to its end. Never throws: what went wrong is said on stderr. */
+export async function runProgram(argv: readonly string[], terminal: Terminal): Promise<ExitCode> {
+  let exitCode: ExitCode = exitCodes.ok
+  const program = createProgram(terminal, async (work) => {
+    exitCode = await runInSession(program, terminal, work)
+  })
+  try {
+    await program.parseAsync(resolveBooleanValues(argv, booleanFlags), { from: 'user' })
+    return exitCode
+  } catch (error) {
+    // Commander has printed its message by now: help that was asked for ends with 0, a bad command line with 2.
+    if (error instanceof CommanderError) return error.exitCode === 0 ? exitCodes.ok : exitCodes.usage
+    throw error
+  }
+}
+
+function createProgram(terminal: Terminal, run: Run): Command {
+  const program = new Command('ziti-tunnel')
+    .description('Carries the connections of ordinary programs over OpenZiti.')
+    .usage('[options] <command>')
+    .version(readVersion(), '--version', 'print the version')
+    .helpCommand('help [command]', 'show the help of a command')
+    .configureHelp({ showGlobalOptions: true })
+    .configureOutput({
+      writeOut: (text) => terminal.stdout.write(text),
+      writeErr: (text) => terminal.stderr.write(text),
+    })
+    .showHelpAfterError('(--help shows what there is)')
+    .exitOverride()
+  addGlobalOptions(program)
+  addExamples(program, [
+    'ziti-tunnel enroll ziti.jwt',
+    'ziti-tunnel --identity ziti.json proxy wttr.in:8443 ssh:2222',
+    'ziti-tunnel demo',
+  ])
+  for (const define of commands) define(program, run)
+  return program
+}
+
+async function runInSession(program: Command, terminal: Terminal, work: (session: Session) => Promise<ExitCode>): Promise<ExitCode> {
+  const options = readGlobalOptions(program)
+  const { stderr, environment } = terminal
+  const log = createLog({ sink: stderr, format: options.logFormat, debug: options.verbose, environment })
+  const source = `ziti-tunnel/subcmd.${program.args[0] ?? 'main'}`
+  if (options.withoutEffect.length > 0) {
+    log('warn', source, 'options without effect in this version', { options: options.withoutEffect.join(' ') })
+  }
+  try {
+    return await work({ options, log, terminal })
+  } catch (error) {
+    const code = exitCodeOf(error)
+    if (code === exitCodes.usage) terminal.stderr.write(`error: ${messageOf(error)}\n`)
+    else log(code === exitCodes.fatal ? 'fatal' : 'error', source, messageOf(error), isCodedError(error) ? { code: error.code } : {})
+    return code
+  }
+}
+
+const messageOf = (error: unknown): string => (error instanceof Error ? error.message : String(error))

@@ -1,0 +1,10 @@
+import type { ProgramLog } from './log/create-log.ts'
+import type { GlobalOptions } from './options.ts'
+import type { Terminal } from './terminal.ts'
+
+/** What every command is given. */
+export interface Session {
+  readonly options: GlobalOptions
+  readonly log: ProgramLog
+  readonly terminal: Terminal
+}

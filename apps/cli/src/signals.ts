@@ -1,0 +1,37 @@
+import type { ExitCode } from './exit-codes.ts'
+import { exitCodes } from './exit-codes.ts'
+
+/** SIGHUP is treated as SIGTERM: the terminal was closed, and what we host should leave the network in order. */
+const stopSignals = ['SIGINT', 'SIGTERM', 'SIGHUP'] as const
+type StopSignal = (typeof stopSignals)[number]
+
+/** The part of `process` that is needed: a plain emitter in tests. */
+export interface SignalSource {
+  on(signal: StopSignal, listener: (signal: StopSignal) => void): unknown
+  off(signal: StopSignal, listener: (signal: StopSignal) => void): unknown
+}
+
+export interface StopSignals {
+  /** Resolves with the first signal. */
+  readonly first: Promise<StopSignal>
+  /** Gives the signals back their default effect. */
+  dispose(): void
+}
+
+/** The first signal asks for an orderly stop; any second one calls `exitNow`, which must not return to us. */
+export function watchStopSignals(source: SignalSource, exitNow: (code: ExitCode) => void): StopSignals {
+  const { promise, resolve } = Promise.withResolvers<StopSignal>()
+  let seen = 0
+  const listener = (signal: StopSignal): void => {
+    seen += 1
+    if (seen === 1) resolve(signal)
+    else exitNow(signal === 'SIGINT' ? exitCodes.interrupted : exitCodes.terminated)
+  }
+  for (const signal of stopSignals) source.on(signal, listener)
+  return {
+    first: promise,
+    dispose() {
+      for (const signal of stopSignals) source.off(signal, listener)
+    },
+  }
+}
