@@ -1,0 +1,20 @@
+/** The embedded network: one controller, one router, an identity that dials and one that hosts. */
+import { mkdtempSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { createNetwork } from '@tunnel/devnet'
+
+const { target } = JSON.parse(process.argv[2] ?? '{}') as { target: number }
+const network = await createNetwork()
+await network.createIdentity('client')
+await network.createIdentity('host')
+await network.createService('sdk-hosted', { dial: ['client'], bind: ['host'] })
+await network.createService('router-hosted', { dial: ['client'], hostedBy: { target: `tcp:127.0.0.1:${target}` } })
+
+const folder = mkdtempSync(join(tmpdir(), 'ziti-tunnel-bench-'))
+const save = (name: string): string => {
+  const file = join(folder, `${name}.json`)
+  writeFileSync(file, JSON.stringify(network.identityJson(name)), { mode: 0o600 })
+  return file
+}
+console.log(JSON.stringify({ client: save('client'), host: save('host') }))

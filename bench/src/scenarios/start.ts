@@ -1,0 +1,15 @@
+import type { Scenario } from './scenario.ts'
+
+/** From the start of the process to the first answered connection, on a running network. Median of five. */
+export const start: Scenario = {
+  name: 'start',
+  async run(world) {
+    const times: number[] = []
+    for (let run = 0; run < 5; run += 1) {
+      const { part, milliseconds } = await world.startAnotherTunneler()
+      times.push(milliseconds)
+      await part.stop()
+    }
+    return [{ name: 'start to first connection', value: times.toSorted((a, b) => a - b)[2] ?? 0, unit: 'ms', target: { atMost: 500 } }]
+  },
+}

@@ -1,0 +1,86 @@
+import { createServer, type AddressInfo } from 'node:net'
+import { startPart, startTunneler, type Part } from './part.ts'
+
+/** Where a client connects, and whose CPU and memory are counted. */
+export interface Path {
+  readonly name: string
+  readonly port: number
+  readonly measured?: Part
+}
+
+export interface World {
+  /** The tunneler, towards a far end behind our SDK (32 KiB messages) and one behind the router (10,240 bytes). */
+  readonly sdkHosted: Path
+  readonly routerHosted: Path
+  /** Straight to the server, and through one and two plain relays. */
+  readonly direct: Path
+  readonly relay: Path
+  readonly relayTwice: Path
+  readonly tunneler: Part
+  /** Milliseconds from the start of the tunneler to its first answered connection. */
+  readonly startMilliseconds: number
+  startAnotherTunneler(): Promise<{ part: Part; port: number; milliseconds: number }>
+  stop(): Promise<void>
+}
+
+async function freePort(): Promise<number> {
+  const server = createServer()
+  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
+  const { port } = server.address() as AddressInfo
+  await new Promise((resolve) => server.close(resolve))
+  return port
+}
+
+/** Starts every part. The tunneler is given two services on two ports. */
+export async function startWorld(): Promise<World> {
+  const server = await startPart('server')
+  const network = await startPart('network', { target: server.ready['port'] })
+  const host = await startPart('host', { identity: network.ready['host'] })
+  const relay = await startPart('relay', { port: server.ready['port'] })
+  const second = await startPart('relay', { port: relay.ready['port'] })
+
+  const identity = String(network.ready['client'])
+  const startOne = async (): Promise<{ part: Part; ports: [number, number]; milliseconds: number }> => {
+    const ports: [number, number] = [await freePort(), await freePort()]
+    const started = performance.now()
+    const part = await startTunneler(['--identity', identity, 'proxy', '--bind', '127.0.0.1', `sdk-hosted:${ports[0]}`, `router-hosted:${ports[1]}`])
+    await firstAnswer(ports[0])
+    return { part, ports, milliseconds: performance.now() - started }
+  }
+  const { part: tunneler, ports, milliseconds } = await startOne()
+  const port = (part: Part): number => Number(part.ready['port'])
+  return {
+    sdkHosted: { name: 'tunneler, SDK-hosted', port: ports[0], measured: tunneler },
+    routerHosted: { name: 'tunneler, router-hosted', port: ports[1], measured: tunneler },
+    direct: { name: 'direct', port: port(server) },
+    relay: { name: 'Node relay', port: port(relay), measured: relay },
+    relayTwice: { name: 'Node relay, twice', port: port(second), measured: second },
+    tunneler,
+    startMilliseconds: milliseconds,
+    async startAnotherTunneler() {
+      const another = await startOne()
+      return { part: another.part, port: another.ports[0], milliseconds: another.milliseconds }
+    },
+    async stop() {
+      await tunneler.stop()
+      for (const part of [second, relay, host, network, server]) await part.stop()
+    },
+  }
+}
+
+/** Asks until somebody answers. A part of the measurement, so it lives here and asks often. */
+async function firstAnswer(port: number, patience = 15_000): Promise<void> {
+  const { connect } = await import('node:net')
+  const end = performance.now() + patience
+  while (performance.now() < end) {
+    const answered = await new Promise<boolean>((resolve) => {
+      const socket = connect({ port, host: '127.0.0.1', noDelay: true }, () => socket.write('hello\n'))
+      socket.once('data', () => (resolve(true), socket.destroy()))
+      socket.once('error', () => resolve(false))
+      socket.once('close', () => resolve(false))
+    })
+    if (answered) return
+    await new Promise((resolve) => setTimeout(resolve, 5))
+  }
+  throw new Error(`nobody answered on port ${port}`)
+}
