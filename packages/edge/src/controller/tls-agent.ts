@@ -1,0 +1,95 @@
+import { Agent, type RequestOptions } from 'node:https'
+import { isIP } from 'node:net'
+import type { Duplex } from 'node:stream'
+import { connect, type ConnectionOptions, type TLSSocket } from 'node:tls'
+import { callbackify } from 'node:util'
+import { openSocket, unbracketed } from './open-socket.ts'
+import type { NetworkPath, TlsCredentials } from './types.ts'
+
+export interface TlsAgentOptions {
+  readonly credentials: TlsCredentials
+  readonly path: NetworkPath
+  /**
+   * Replaces the check of the certificate chain: gets the DER of the peer's leaf and throws when it is not wanted.
+   * For the bootstrap of an enrollment, where no chain is trusted yet (protocol section 1.4).
+   */
+  readonly pin?: (leaf: Buffer) => void
+}
+
+// Controllers close idle connections after 5 s (the default of their web listener): we must be first, or a request
+// races with the close.
+const idleLimit = 4000
+const connectLimit = 15_000
+
+/**
+ * Keep-alive connections of one identity. A socket is handed over only after the TLS handshake and the pin check, so
+ * that no byte of a request reaches a peer that is not trusted.
+ */
+export class TlsAgent extends Agent {
+  readonly #options: TlsAgentOptions
+  readonly #closing = new AbortController()
+
+  constructor(options: TlsAgentOptions) {
+    super({ keepAlive: true, maxSockets: 8, timeout: idleLimit })
+    this.#options = options
+  }
+
+  override createConnection(options: RequestOptions, callback?: (error: Error | null, stream: Duplex) => void): undefined {
+    const target = { host: unbracketed(options.host ?? ''), port: Number(options.port) }
+    callbackify(() => this.#open(target))((error, socket) => callback?.(error, socket))
+  }
+
+  override destroy(): void {
+    this.#closing.abort()
+    super.destroy()
+  }
+
+  async #open(target: { host: string; port: number }): Promise<TLSSocket> {
+    const signal = AbortSignal.any([this.#closing.signal, AbortSignal.timeout(connectLimit)])
+    const socket = await openSocket(target, this.#options.path, signal)
+    return handshake({ ...tlsOptions(target.host, this.#options), socket }, this.#options.pin, signal)
+  }
+}
+
+function tlsOptions(host: string, { credentials, pin }: TlsAgentOptions): ConnectionOptions {
+  return {
+    ...credentials,
+    host,
+    // RFC 6066 section 3: no address in SNI.
+    servername: isIP(host) === 0 ? host : '',
+    ALPNProtocols: ['http/1.1'],
+    rejectUnauthorized: pin === undefined,
+  }
+}
+
+function handshake(options: ConnectionOptions, pin: TlsAgentOptions['pin'], signal: AbortSignal): Promise<TLSSocket> {
+  return new Promise((resolve, reject) => {
+    const socket = connect(options)
+    const abort = () => socket.destroy(signal.reason as Error)
+    const settled = () => {
+      signal.removeEventListener('abort', abort)
+      socket.off('error', failed).off('close', closed)
+    }
+    const failed = (error: Error) => {
+      settled()
+      // A late second error must find a listener.
+      socket.on('error', () => {})
+      socket.destroy()
+      reject(error)
+    }
+    const closed = () => failed(Object.assign(new Error('closed during the TLS handshake'), { code: 'ECONNRESET' }))
+    socket.once('error', failed).once('close', closed)
+    socket.once('secureConnect', () => {
+      try {
+        pin?.(socket.getPeerCertificate().raw)
+      } catch (error) {
+        failed(error as Error)
+        return
+      }
+      settled()
+      resolve(socket)
+    })
+    if (signal.aborted) abort()
+    else signal.addEventListener('abort', abort, { once: true })
+  })
+}
