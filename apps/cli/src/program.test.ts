@@ -75,7 +75,7 @@ describe('a wrong command line ends with 2 and one clear message', () => {
     const { code, out, err } = await play(...argv)
     expect(code).toBe(2)
     expect(out).toBe('')
-    if (argv.length > 0) expect(err).toMatch(/^error: /)
+    if (argv.length > 0) expect(err).toMatch(/^error: /m)
   })
 })
 
