@@ -1,3 +1,23 @@
+/**
+ * OpenZiti identity files and service configs: parsing, matching, templates. No network, no processes.
+ *
+ * ```ts
+ * import { bestMatch, interceptConfigOf, loadIdentity } from '@tunnel/config'
+ *
+ * const identity = await loadIdentity({ name: 'example', text: '{ "ztAPI": "https://ctrl.example:1280/" }' })
+ * console.log(identity.controllers[0]) // https://ctrl.example:1280/edge/client/v1
+ *
+ * const config = { 'intercept.v1': { protocols: ['tcp'], addresses: ['*.corp.ziti'], portRanges: [{ low: 5432, high: 5432 }] } }
+ * const service = { id: 'id1', name: 'databases', encryptionRequired: true, permissions: ['Dial'] as const, config }
+ * const intercept = interceptConfigOf(service)
+ * if (!intercept?.ok) throw intercept?.error ?? new Error('nothing to intercept')
+ *
+ * const found = bestMatch([{ service, intercept: intercept.value }], { protocol: 'tcp', address: 'db.corp.ziti', port: 5432 })
+ * console.log(found?.service.name) // databases
+ * ```
+ *
+ * @module
+ */
 export { checkCredentials } from './identity/credentials.ts'
 export * from './identity/identity.ts'
 export * from './identity/load-identity.ts'

@@ -86,6 +86,12 @@ describe('parseIdentity', () => {
     expect(error.message).toMatch(/^identity ziti\.json[^\n]*$/)
   })
 
+  it('says that a key file may not be read, and as whom to run', async () => {
+    const denied = async () => Promise.reject(Object.assign(new Error('permission denied'), { code: 'EACCES' }))
+    const loading = parseIdentity('{"ztAPI":"https://one","id":{"key":"/root/me.key"}}', 'ziti.json', '/', denied)
+    await expect(loading).rejects.toMatchObject({ code: 'identity.locator', message: expect.stringContaining('/root/me.key may not be read by this user') })
+  })
+
   it('keeps the content of a broken file out of the error: it may be a private key', async () => {
     const error = await errorOf('{"id":{"key":"pem:SECRET"')
     expect(`${error.message}${String(error.cause)}`).not.toContain('SECRET')
