@@ -4,4 +4,5 @@ export default packageBuild({
   index: 'src/index.ts',
   contracts: 'src/contracts.ts',
   compliance: 'src/compliance.ts',
+  testing: 'src/testing.ts',
 })
