@@ -1,4 +1,5 @@
 /** Adapters to Node: sockets and `Duplex` streams as flows, flows as `Duplex` streams. */
-export * from './adapters/duplex.ts'
-export * from './adapters/socket.ts'
+export * from './adapters/connect.ts'
 export * from './adapters/datagram-socket.ts'
+export * from './adapters/duplex.ts'
+export { defaultSocketLimitBytes, fromSocket, type SocketFlowOptions } from './adapters/socket.ts'

@@ -1,0 +1,105 @@
+import type { Duplex } from 'node:stream'
+import type { Release } from '../flow.ts'
+import { collected, copyBytes } from '../hold.ts'
+
+/**
+ * Below this a chunk waits for the end of the present tick and is joined with its neighbours: one system call for all.
+ * Copying so little costs less than an entry of a writev.
+ */
+const smallBytes = 8 * 1024
+const batchLimitBytes = 64 * 1024
+
+interface Small {
+  readonly chunk: Uint8Array
+  readonly release: Release
+}
+
+/** The writing side of a stream: many small chunks become one, borrowed ones are given back when written. */
+export class StreamWriter {
+  readonly #stream: Duplex
+  readonly #written: () => void
+  #batch: Small[] = []
+  #batchBytes = 0
+  #flushScheduled = false
+  #dropped = false
+
+  /** `written` is called, never inside a call of ours, whenever the queue may have become shorter. */
+  constructor(stream: Duplex, written: () => void) {
+    this.#stream = stream
+    this.#written = written
+  }
+
+  get queuedBytes(): number {
+    return this.#batchBytes + this.#stream.writableLength
+  }
+
+  write(chunk: Uint8Array, release?: Release): void {
+    if (chunk.length >= smallBytes) {
+      this.#flushWith(chunk, release)
+      return
+    }
+    this.#batch.push(release ? { chunk, release } : { chunk: Buffer.from(chunk), release: collected })
+    this.#batchBytes += chunk.length
+    if (this.#batchBytes >= batchLimitBytes) this.#flush()
+    else this.#flushSoon()
+  }
+
+  end(): void {
+    this.#flush()
+    this.#stream.end()
+  }
+
+  /** Gives back what has not been written. What has been given to the stream, the stream gives back. */
+  drop(): void {
+    this.#dropped = true
+    this.#batchBytes = 0
+    for (const { release } of this.#batch.splice(0)) release()
+  }
+
+  #flushSoon(): void {
+    if (this.#flushScheduled) return
+    this.#flushScheduled = true
+    process.nextTick(() => {
+      this.#flushScheduled = false
+      this.#flush()
+    })
+  }
+
+  #flush(): void {
+    const [first, second] = this.#batch
+    if (!first || this.#dropped) return
+    const batch = this.#batch
+    this.#batch = []
+    this.#batchBytes = 0
+    if (!second) {
+      this.#writeNow(first.chunk, first.release)
+      return
+    }
+    this.#writeNow(Buffer.concat(batch.map(({ chunk }) => chunk)), collected)
+    for (const { release } of batch) release()
+  }
+
+  #flushWith(chunk: Uint8Array, release: Release | undefined): void {
+    // Without `release` the bytes are borrowed, and whether the kernel takes them all at once is known too late.
+    const kept = release ? chunk : copyBytes(chunk)
+    if (this.#batch.length === 0) {
+      this.#writeNow(kept, release ?? collected)
+      return
+    }
+    this.#stream.cork()
+    this.#flush()
+    this.#writeNow(kept, release ?? collected)
+    this.#stream.uncork()
+  }
+
+  #writeNow(chunk: Uint8Array, release: Release): void {
+    if (release === collected) {
+      this.#stream.write(chunk, this.#written)
+      return
+    }
+    this.#stream.write(chunk, () => {
+      release()
+      this.#written()
+    })
+  }
+}
