@@ -15,6 +15,8 @@ export interface RouterAuthority {
   readonly terminators: TerminatorStore
   /** Called when an API session ends (logout, expiry, revocation): its channels close within milliseconds. */
   onApiSessionEnded(listener: (apiSessionId: string) => void): () => void
+  /** Called when a service session ends (deleted, policy or posture revoked): its circuits and binds close. */
+  onServiceSessionEnded?(listener: (serviceSessionId: string) => void): () => void
 }
 
 export interface ApiSession {
