@@ -4,6 +4,7 @@ import type { LoginKind } from '../auth/choose-login.ts'
 import type { ApplicationInfo } from '../auth/client-info.ts'
 import { createBackoff } from './backoff.ts'
 import { createControllerPool, type ControllerPool } from './controller-pool.ts'
+import { createDeferred } from './deferred.ts'
 import { createEdgeController, type EdgeController } from './edge-controller.ts'
 import { createFailureLog } from './failure-log.ts'
 import { createHttpClient, type HttpClient } from './http-client.ts'
@@ -53,7 +54,7 @@ class Session implements ControllerSession {
   readonly #clock: Clock
   readonly #random: Random
   readonly #log: Log
-  readonly #stopping = Promise.withResolvers<never>()
+  readonly #stopping = createDeferred<never>()
   #identity: IdentityInfo | undefined
   #missingAt: Milliseconds = -Infinity
   #stopped = false

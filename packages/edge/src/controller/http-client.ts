@@ -63,7 +63,7 @@ export function createHttpClient(options: HttpClientOptions): HttpClient {
 }
 
 function requestHeaders(exchange: HttpRequest): Record<string, string> {
-  const length = exchange.body === undefined ? {} : { 'content-length': String(Buffer.byteLength(exchange.body)) }
+  const length: Record<string, string> = exchange.body === undefined ? {} : { 'content-length': String(Buffer.byteLength(exchange.body)) }
   return { accept: 'application/json', ...exchange.headers, ...length }
 }
 

@@ -1,4 +1,5 @@
 import { CodedError, silentLog, systemClock, toCodedError, type Cancel, type Clock, type Log, type Milliseconds } from '@tunnel/flow'
+import { createDeferred, type Deferred } from './deferred.ts'
 import type { EdgeController } from './edge-controller.ts'
 import { createFailureLog } from './failure-log.ts'
 import { between, type Random } from './random.ts'
@@ -34,7 +35,7 @@ class Poller implements ServicePoller {
   #lastChangeAt: string | undefined
   #reading: Promise<void> | undefined
   #cancelTimer: Cancel = () => {}
-  #started: PromiseWithResolvers<void> | undefined
+  #started: Deferred<void> | undefined
   #stopped = false
 
   constructor(options: ServicePollerOptions) {
@@ -65,7 +66,7 @@ class Poller implements ServicePoller {
 
   start(): Promise<void> {
     if (this.#started === undefined) {
-      this.#started = Promise.withResolvers()
+      this.#started = createDeferred<void>()
       void this.#round()
     }
     return this.#started.promise

@@ -1,3 +1,4 @@
+import { once } from 'node:events'
 import { Agent, type RequestOptions } from 'node:https'
 import { isIP } from 'node:net'
 import type { Duplex } from 'node:stream'
@@ -10,10 +11,10 @@ export interface TlsAgentOptions {
   readonly credentials: TlsCredentials
   readonly path: NetworkPath
   /**
-   * Replaces the check of the certificate chain: gets the DER of the peer's leaf and throws when it is not wanted.
+   * Replaces the check of the certificate chain: gets the DER of the peer's leaf and rejects when it is not wanted.
    * For the bootstrap of an enrollment, where no chain is trusted yet (protocol section 1.4).
    */
-  readonly pin?: (leaf: Buffer) => void
+  readonly pin?: (leaf: Buffer) => Promise<void>
 }
 
 // Controllers close idle connections after 5 s (the default of their web listener): we must be first, or a request
@@ -62,34 +63,28 @@ function tlsOptions(host: string, { credentials, pin }: TlsAgentOptions): Connec
   }
 }
 
-function handshake(options: ConnectionOptions, pin: TlsAgentOptions['pin'], signal: AbortSignal): Promise<TLSSocket> {
-  return new Promise((resolve, reject) => {
-    const socket = connect(options)
-    const abort = () => socket.destroy(signal.reason as Error)
-    const settled = () => {
-      signal.removeEventListener('abort', abort)
-      socket.off('error', failed).off('close', closed)
-    }
-    const failed = (error: Error) => {
-      settled()
-      // A late second error must find a listener.
-      socket.on('error', () => {})
-      socket.destroy()
-      reject(error)
-    }
-    const closed = () => failed(Object.assign(new Error('closed during the TLS handshake'), { code: 'ECONNRESET' }))
-    socket.once('error', failed).once('close', closed)
-    socket.once('secureConnect', () => {
-      try {
-        pin?.(socket.getPeerCertificate().raw)
-      } catch (error) {
-        failed(error as Error)
-        return
-      }
-      settled()
-      resolve(socket)
-    })
-    if (signal.aborted) abort()
-    else signal.addEventListener('abort', abort, { once: true })
+async function handshake(options: ConnectionOptions, pin: TlsAgentOptions['pin'], signal: AbortSignal): Promise<TLSSocket> {
+  const socket = connect(options)
+  // `once` rejects with the first error; a later one must find a listener too.
+  socket.on('error', () => {})
+  const abort = () => socket.destroy(signal.reason as Error)
+  signal.addEventListener('abort', abort, { once: true })
+  try {
+    await Promise.race([once(socket, 'secureConnect', { signal }), closed(socket)])
+    await pin?.(socket.getPeerCertificate().raw)
+    return socket
+  } catch (error) {
+    socket.destroy()
+    // `once` hides the reason of the signal behind an AbortError.
+    throw signal.aborted ? signal.reason : error
+  } finally {
+    signal.removeEventListener('abort', abort)
+  }
+}
+
+/** A peer that ends the connection in the middle of the handshake makes no error event. */
+function closed(socket: TLSSocket): Promise<never> {
+  return new Promise((_resolve, reject) => {
+    socket.once('close', () => reject(Object.assign(new Error('closed during the TLS handshake'), { code: 'ECONNRESET' })))
   })
 }

@@ -1,4 +1,5 @@
 import { CodedError, isCodedError, type Clock, type Milliseconds } from '@tunnel/flow'
+import { createDeferred } from './deferred.ts'
 
 export interface WaitLimits {
   readonly clock: Clock
@@ -9,7 +10,7 @@ export interface WaitLimits {
 /** `work`, or `dial.timeout`, `dial.aborted` (or the signal's own `CodedError`) when one does not want to wait longer. `work` itself goes on. */
 export async function waitFor<T>(work: Promise<T>, { clock, timeout, signals }: WaitLimits, what: string): Promise<T> {
   const given = signals.filter((signal) => signal !== undefined)
-  const limit = Promise.withResolvers<never>()
+  const limit = createDeferred<never>()
   const abort = () => {
     const reason: unknown = given.find((signal) => signal.aborted)?.reason
     limit.reject(isCodedError(reason) ? reason : new CodedError('dial.aborted', `Waiting for ${what} was given up.`))
