@@ -15,10 +15,10 @@ async function listen(accept: (socket: Socket) => void): Promise<{ server: Serve
 }
 
 async function connectedPair() {
-  const accepted = Promise.withResolvers<Socket>()
-  const { server, port } = await listen(accepted.resolve)
+  const { server, port } = await listen(() => {})
+  const accepted = new Promise<Socket>((resolve) => server.once('connection', resolve))
   const left = await connectFlow({ host: '127.0.0.1', port })
-  const socket = await accepted.promise
+  const socket = await accepted
   server.close()
   return { left, right: fromSocket(socket), socket }
 }

@@ -4,7 +4,7 @@ import { duplexPair, PassThrough } from 'node:stream'
 import { pipeline } from 'node:stream/promises'
 import { describe, expect, it } from 'vitest'
 import { flowCompliance } from '../compliance/flow-suite.ts'
-import { until } from '../compliance/until.ts'
+import { turns, until } from '../compliance/until.ts'
 import { WatchedFlow } from '../compliance/watched-flow.ts'
 import { createFlowPair } from '../testing/memory-flow.ts'
 import { fromDuplex, toDuplex } from './duplex.ts'
@@ -43,6 +43,19 @@ describe('fromDuplex', () => {
     await until(() => flow.closes.length === 1, 'close')
     expect(flow.violations).toEqual([])
     expect(flow.closes).toEqual([undefined])
+  })
+
+  it('gives released bytes back at once: a stream may keep them after its write is done', async () => {
+    const flow = new WatchedFlow(fromDuplex(new PassThrough()))
+    flow.pause()
+    flow.attach()
+    flow.send('abc'.repeat(5_000), 'released')
+    flow.send('end', 'released')
+    await turns(3)
+    expect(flow.releases).toBe(2)
+    flow.resume()
+    await until(() => flow.receivedBytes === 15_003, 'all bytes')
+    expect(flow.text).toBe('abc'.repeat(5_000) + 'end')
   })
 
   it('works on both ends of a duplexPair', async () => {

@@ -12,14 +12,15 @@ export interface DuplexFlowOptions {
 }
 
 /**
- * Any Node `Duplex` of bytes as a `Flow`: a TLS socket, a `PassThrough`, an SSH channel. Its encoding must not be set,
- * and `allowHalfOpen` becomes true. `reset` destroys it. For plain sockets `fromSocket` knows more.
+ * Any Node `Duplex` of bytes as a `Flow`: a `PassThrough`, an SSH channel. Its encoding must not be set, and
+ * `allowHalfOpen` becomes true. `reset` destroys it. Held chunks are copied: use `fromSocket` for sockets.
  */
 export function fromDuplex(duplex: Duplex, options: DuplexFlowOptions = {}): Flow {
   duplex.allowHalfOpen = true
   return new StreamFlow(duplex, {
     info: options.info ?? { protocol: 'tcp' },
     limitBytes: options.limitBytes ?? 256 * 1024,
+    keepsChunks: true,
     destroy: (error) => duplex.destroy(error),
   })
 }

@@ -14,7 +14,8 @@ export interface SocketFlowOptions {
 export const defaultSocketLimitBytes = 256 * 1024
 
 /**
- * A connected TCP (or Unix) socket as a `Flow`. Create the socket with `allowHalfOpen: true` (and, when a server
+ * A connected TCP socket as a `Flow`; it takes TLS and Unix sockets too, whose peers see a plain end instead of a
+ * reset, for they have none. Create the socket with `allowHalfOpen: true` (and, when a server
  * accepts it, `pauseOnConnect: true`): else Node may end our half, or drop bytes, before this call. From here on the
  * socket belongs to the flow.
  *
@@ -30,6 +31,7 @@ export function createSocketFlow(socket: Socket, options: SocketFlowOptions): St
   return new StreamFlow(socket, {
     info: { ...socketInfo(socket), ...options.info },
     limitBytes: options.limitBytes ?? defaultSocketLimitBytes,
+    keepsChunks: false,
     destroy: () => resetSocket(socket),
   })
 }
@@ -44,7 +46,7 @@ function endpointOf(address: string | undefined, port: number | undefined): Endp
   return address === undefined || port === undefined ? undefined : { address, port }
 }
 
-/** Sends a RST where there is one to send: Unix sockets and TLS have none and are destroyed. */
+/** Sends a RST where there is one to send. */
 export function resetSocket(socket: Socket): void {
   try {
     socket.resetAndDestroy()

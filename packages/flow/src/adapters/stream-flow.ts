@@ -10,6 +10,8 @@ import { toTransportError } from './transport-error.ts'
 export interface StreamFlowOptions {
   readonly info: FlowInfo
   readonly limitBytes: number
+  /** The stream may still have a chunk when its write is done. */
+  readonly keepsChunks: boolean
   /** Ends both halves of the stream at once; its 'close' event follows. */
   readonly destroy: (error: CodedError) => void
 }
@@ -51,7 +53,7 @@ export class StreamFlow implements Flow {
     this.#stream = stream
     this.#destroy = options.destroy
     this.#window = new SendWindow(options.limitBytes)
-    this.#writer = new StreamWriter(stream, this.#written)
+    this.#writer = new StreamWriter(stream, options.keepsChunks, this.#written)
     stream.pause()
     this.#peerEnded = stream.readableEnded
     if (stream.errored) this.#error = toTransportError(stream.errored)

@@ -1,6 +1,6 @@
 import type { Duplex } from 'node:stream'
 import type { Release } from '../flow.ts'
-import { collected, copyBytes } from '../hold.ts'
+import { collected } from '../hold.ts'
 
 /**
  * Below this a chunk waits for the end of the present tick and is joined with its neighbours: one system call for all.
@@ -9,7 +9,7 @@ import { collected, copyBytes } from '../hold.ts'
 const smallBytes = 8 * 1024
 const batchLimitBytes = 64 * 1024
 
-interface Small {
+interface Parcel {
   readonly chunk: Uint8Array
   readonly release: Release
 }
@@ -17,15 +17,20 @@ interface Small {
 /** The writing side of a stream: many small chunks become one, borrowed ones are given back when written. */
 export class StreamWriter {
   readonly #stream: Duplex
+  readonly #keepsChunks: boolean
   readonly #written: () => void
-  #batch: Small[] = []
+  #batch: Parcel[] = []
   #batchBytes = 0
   #flushScheduled = false
   #dropped = false
 
-  /** `written` is called, never inside a call of ours, whenever the queue may have become shorter. */
-  constructor(stream: Duplex, written: () => void) {
+  /**
+   * `keepsChunks`: the stream may still have a chunk when its write is done, as a `PassThrough` does. `written` is
+   * called, never inside a call of ours, whenever the queue may have become shorter.
+   */
+  constructor(stream: Duplex, keepsChunks: boolean, written: () => void) {
     this.#stream = stream
+    this.#keepsChunks = keepsChunks
     this.#written = written
   }
 
@@ -34,11 +39,12 @@ export class StreamWriter {
   }
 
   write(chunk: Uint8Array, release?: Release): void {
+    const parcel = this.#own(chunk, release)
     if (chunk.length >= smallBytes) {
-      this.#flushWith(chunk, release)
+      this.#flushWith(parcel)
       return
     }
-    this.#batch.push(release ? { chunk, release } : { chunk: Buffer.from(chunk), release: collected })
+    this.#batch.push(parcel)
     this.#batchBytes += chunk.length
     if (this.#batchBytes >= batchLimitBytes) this.#flush()
     else this.#flushSoon()
@@ -72,27 +78,33 @@ export class StreamWriter {
     this.#batch = []
     this.#batchBytes = 0
     if (!second) {
-      this.#writeNow(first.chunk, first.release)
+      this.#writeNow(first)
       return
     }
-    this.#writeNow(Buffer.concat(batch.map(({ chunk }) => chunk)), collected)
+    this.#writeNow({ chunk: Buffer.concat(batch.map(({ chunk }) => chunk)), release: collected })
     for (const { release } of batch) release()
   }
 
-  #flushWith(chunk: Uint8Array, release: Release | undefined): void {
-    // Without `release` the bytes are borrowed, and whether the kernel takes them all at once is known too late.
-    const kept = release ? chunk : copyBytes(chunk)
+  /** Without `release` the bytes are borrowed, and whether the kernel takes them all at once is known too late. */
+  #own(chunk: Uint8Array, release: Release | undefined): Parcel {
+    if (release === collected || (release && !this.#keepsChunks)) return { chunk, release }
+    const copy = Buffer.from(chunk)
+    release?.()
+    return { chunk: copy, release: collected }
+  }
+
+  #flushWith(parcel: Parcel): void {
     if (this.#batch.length === 0) {
-      this.#writeNow(kept, release ?? collected)
+      this.#writeNow(parcel)
       return
     }
     this.#stream.cork()
     this.#flush()
-    this.#writeNow(kept, release ?? collected)
+    this.#writeNow(parcel)
     this.#stream.uncork()
   }
 
-  #writeNow(chunk: Uint8Array, release: Release): void {
+  #writeNow({ chunk, release }: Parcel): void {
     if (release === collected) {
       this.#stream.write(chunk, this.#written)
       return

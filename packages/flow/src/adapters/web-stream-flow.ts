@@ -16,11 +16,6 @@ export function fromWebStreams(streams: WebStreamPair, options: WebStreamFlowOpt
   return new WebStreamFlow(streams, options.info ?? { protocol: 'tcp' }, options.limitBytes ?? 256 * 1024)
 }
 
-interface Parcel {
-  readonly bytes: number
-  readonly release: Release
-}
-
 class WebStreamFlow implements Flow {
   readonly info: FlowInfo
   lateSends = 0
@@ -28,7 +23,6 @@ class WebStreamFlow implements Flow {
   readonly #reader: ReadableStreamDefaultReader<Uint8Array>
   readonly #writer: WritableStreamDefaultWriter<Uint8Array>
   readonly #window: SendWindow
-  readonly #unwritten = new Set<Parcel>()
   #handler: FlowHandler | undefined
   #paused = false
   #reading = false
@@ -73,10 +67,11 @@ class WebStreamFlow implements Flow {
       return false
     }
     this.queuedBytes += chunk.length
-    const parcel: Parcel = { bytes: chunk.length, release: release ?? collected }
-    this.#unwritten.add(parcel)
-    const written = () => this.#written(parcel)
-    this.#writer.write(release ? chunk : copyBytes(chunk)).then(written, written)
+    // A web stream keeps what it is given: it may sit in a queue long after the write is done.
+    const given = release === collected ? chunk : copyBytes(chunk)
+    release?.()
+    const written = () => this.#written(given.length)
+    this.#writer.write(given).then(written, written)
     return this.#window.filled(this.queuedBytes)
   }
 
@@ -133,10 +128,9 @@ class WebStreamFlow implements Flow {
     handler.data(chunk, holdCollected)
   }
 
-  #written(parcel: Parcel): void {
-    if (!this.#unwritten.delete(parcel)) return
-    parcel.release()
-    this.queuedBytes -= parcel.bytes
+  #written(bytes: number): void {
+    if (this.#error) return
+    this.queuedBytes -= bytes
     if (this.#window.emptied(this.queuedBytes) && !this.#ended) this.#handler?.drain()
   }
 
@@ -146,8 +140,6 @@ class WebStreamFlow implements Flow {
     this.#error = error
     this.queuedBytes = 0
     this.#early = undefined
-    for (const { release } of this.#unwritten) release()
-    this.#unwritten.clear()
     this.#reader.cancel(error).catch(() => {})
     this.#writer.abort(error).catch(() => {})
     this.#closeIfDone()
