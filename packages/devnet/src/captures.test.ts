@@ -33,7 +33,7 @@ beforeAll(async () => {
   plane = await startTestPlane()
   const { identities, services, state } = plane
   await identities.create('client1', { roles: ['clients'] })
-  client = await identities.json('client1')
+  client = identities.json('client1')
   const port = (low: number) => [{ low, high: low }]
   const intercept = (address: string) => ({ protocols: ['tcp'], addresses: [address], portRanges: port(7000) })
   const host = { protocol: 'tcp', address: '127.0.0.1', port: 7000 }

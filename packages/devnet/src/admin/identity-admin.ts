@@ -2,6 +2,7 @@ import { CodedError } from '@tunnel/flow'
 import { createAuthenticator } from '../controller/enroll.ts'
 import type { ControllerContext } from '../controller/context.ts'
 import { clientPath } from '../controller/context.ts'
+import type { KeyedCertificate } from '../pki/certificate-authority.ts'
 import { createShortId } from '../state/id.ts'
 import type { Identity, Precedence } from '../state/identity.ts'
 import { findByName, recordChange } from '../state/network-state.ts'
@@ -39,16 +40,23 @@ export interface IdentityAdmin {
   create(name: string, options?: IdentityOptions): Promise<CreatedIdentity>
   delete(name: string): void
   /** Enrolls the identity, unless that was done, and gives its file. */
-  json(name: string): Promise<IdentityJson>
+  json(name: string): IdentityJson
   find(name: string): Identity
   /** Those with a file, and those that wait for their enrollment. */
   files(): { readonly enrolled: readonly string[]; readonly waiting: readonly { readonly name: string; readonly token: string }[] }
 }
 
+/** Made with the identity, so that its file is at hand at once; worth nothing until the file is asked for. */
+interface Pending {
+  readonly token: string
+  readonly jwt: string
+  readonly certificate: KeyedCertificate
+}
+
 export function createIdentityAdmin(context: ControllerContext): IdentityAdmin {
   const { state } = context
-  const files = new Map<string, Promise<IdentityJson>>()
-  const enrollments = new Map<string, { readonly token: string; readonly jwt: string }>()
+  const files = new Map<string, IdentityJson>()
+  const pending = new Map<string, Pending>()
   const find = (name: string) => {
     const identity = findByName(state.identities, name)
     if (identity === undefined) throw new CodedError('devnet.unknown-identity', `no identity is named ${name}: create it first`)
@@ -63,15 +71,18 @@ export function createIdentityAdmin(context: ControllerContext): IdentityAdmin {
       const identity = createIdentity(name, options, state.now())
       state.identities.set(identity.id, identity)
       const { token, expiresAt } = state.enrollments.create(identity.id)
-      const jwt = await signEnrollment(context, identity.id, token, expiresAt)
-      enrollments.set(identity.id, { token, jwt })
+      const [jwt, certificate] = await Promise.all([
+        signEnrollment(context, identity.id, token, expiresAt),
+        context.certificates.issueClient({ name: identity.id, spiffe: `identity/${identity.id}` }),
+      ])
+      pending.set(identity.id, { token, jwt, certificate })
       return { id: identity.id, name, enrollmentToken: jwt }
     },
     delete(name) {
       const { id } = find(name)
       state.identities.delete(id)
-      state.enrollments.remove(enrollments.get(id)?.token ?? '')
-      enrollments.delete(id)
+      state.enrollments.remove(pending.get(id)?.token ?? '')
+      pending.delete(id)
       files.delete(id)
       for (const session of state.apiSessions.list()) if (session.identityId === id) state.apiSessions.end(session.id)
       recordChange(state)
@@ -80,17 +91,20 @@ export function createIdentityAdmin(context: ControllerContext): IdentityAdmin {
       const identity = find(name)
       const known = files.get(identity.id)
       if (known !== undefined) return known
-      if (identity.authenticator !== undefined) {
+      const prepared = pending.get(identity.id)
+      if (prepared === undefined || identity.authenticator !== undefined) {
         throw new CodedError('devnet.enrolled', `${name} enrolled with its token, and its key is with the client that did: there is no file to give`)
       }
-      state.enrollments.remove(enrollments.get(identity.id)?.token ?? '')
-      const file = createFile(context, identity)
+      state.enrollments.remove(prepared.token)
+      identity.authenticator = createAuthenticator(prepared.certificate, state.now())
+      identity.updatedAt = state.now()
+      const file = createFile(context, prepared.certificate)
       files.set(identity.id, file)
       return file
     },
     files: () => ({
       enrolled: [...files.keys()].flatMap((id) => state.identities.get(id)?.name ?? []),
-      waiting: [...enrollments].flatMap(([id, { token, jwt }]) => {
+      waiting: [...pending].flatMap(([id, { token, jwt }]) => {
         const identity = state.identities.get(id)
         return identity !== undefined && state.enrollments.find(token) !== undefined ? [{ name: identity.name, token: jwt }] : []
       }),
@@ -122,10 +136,7 @@ function signEnrollment({ signer, origin }: ControllerContext, id: string, token
   return signer.sign({ ...claims, ctrls: [`tls:${new URL(origin()).host}`] })
 }
 
-async function createFile({ certificates, state, origin }: ControllerContext, identity: Identity): Promise<IdentityJson> {
-  const certificate = await certificates.issueClient({ name: identity.id, spiffe: `identity/${identity.id}` })
-  identity.authenticator = createAuthenticator(certificate, state.now())
-  identity.updatedAt = state.now()
+function createFile({ certificates, origin }: ControllerContext, certificate: KeyedCertificate): IdentityJson {
   const api = origin() + clientPath
   const id = { key: `pem:${certificate.keyPem}`, cert: `pem:${certificate.chainPem}`, ca: `pem:${certificates.bundlePem}` }
   return { ztAPI: api, ztAPIs: [api], configTypes: null, id, enableHa: false }

@@ -16,14 +16,15 @@ export interface ServiceOptions {
   /** Who may dial, and who may bind: identity names, `#role`, `#all`. */
   readonly dial?: readonly string[]
   readonly bind?: readonly string[]
-  /** The router's own tunneler serves it: `{ router: 'router-1', target: 'tcp:127.0.0.1:80' }`. */
+  /** The router's own tunneler serves it: `{ target: 'tcp:127.0.0.1:80' }`. */
   readonly hostedBy?: HostedBy | readonly HostedBy[]
   /** Demanded of those who dial. */
   readonly posture?: readonly PostureCheckOptions[]
 }
 
 export interface HostedBy {
-  readonly router: string
+  /** Default: the first router. */
+  readonly router?: string
   /** `tcp:<host>:<port>` or `udp:<host>:<port>`; an IPv6 address in brackets. */
   readonly target: string
   readonly cost?: number
@@ -127,8 +128,10 @@ function policyOf(state: NetworkState, service: Service, type: PolicyType): Set<
 }
 
 function createTerminator(state: NetworkState, service: Service, { router, target, cost = 0 }: HostedBy): Terminator {
-  const host = findByName(state.routers, router)
-  if (host === undefined) throw new CodedError('devnet.unknown-router', `${service.name} is hosted by ${router}, which is no router of this network`)
+  const host = router === undefined ? [...state.routers.values()][0] : findByName(state.routers, router)
+  if (host === undefined) {
+    throw new CodedError('devnet.unknown-router', `${service.name} is hosted by ${router ?? 'the first router'}, which this network does not have`)
+  }
   const [, protocol, bracketed, plain, port] = /^(tcp|udp):(?:\[([^\]]+)\]|([^:]+)):(\d{1,5})$/.exec(target) ?? []
   const address = bracketed ?? plain
   if (address === undefined || (protocol !== 'tcp' && protocol !== 'udp') || Number(port) > 65535) {

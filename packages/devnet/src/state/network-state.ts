@@ -9,7 +9,7 @@ import type { Policy, PolicyType } from './policy.ts'
 import { permits } from './policy.ts'
 import { isPassing } from './posture-check.ts'
 import type { Service } from './service.ts'
-import type { ServiceSessions } from './service-sessions.ts'
+import type { ServiceSession, ServiceSessions } from './service-sessions.ts'
 import { createServiceSessions } from './service-sessions.ts'
 import type { Terminators } from './terminators.ts'
 import { createTerminators } from './terminators.ts'
@@ -64,9 +64,22 @@ export function createNetworkState(options: { now: () => number; tokenLife: Toke
   return state
 }
 
-/** Later than any change before, even within one millisecond, so that a poll cannot miss one. */
+/**
+ * Call after each change of services, policies or posture: clients that poll will see it, and service sessions end that
+ * are allowed no longer. The time is later than that of any change before, even within one millisecond.
+ */
 export function recordChange(state: NetworkState): void {
   state.lastChangeAt = Math.max(state.now(), state.lastChangeAt + 1)
+  state.serviceSessions.removeWhere((session) => !isAllowed(state, session))
+}
+
+/** Whether policies and posture still give what the session is for. */
+export function isAllowed(state: NetworkState, { identityId, serviceId, apiSessionId, type }: ServiceSession): boolean {
+  const identity = state.identities.get(identityId)
+  const service = state.services.get(serviceId)
+  const apiSession = state.apiSessions.get(apiSessionId)
+  if (identity === undefined || service === undefined || apiSession === undefined) return false
+  return permissionsOf(state, identity, service).includes(type) && isPosturePassing(service, type, apiSession)
 }
 
 export function findByName<T extends { readonly name: string }>(records: ReadonlyMap<string, T>, name: string): T | undefined {

@@ -1,7 +1,7 @@
 import { certificateFingerprint } from '../pki/fingerprint.ts'
 import type { RouterAuthority } from '../router/authority.ts'
 import type { NetworkState } from './network-state.ts'
-import { isPosturePassing, permissionsOf } from './network-state.ts'
+import { isAllowed } from './network-state.ts'
 
 /** What routers ask of the controller, answered from its state. */
 export function createRouterAuthority(state: NetworkState): RouterAuthority {
@@ -27,16 +27,12 @@ export function createRouterAuthority(state: NetworkState): RouterAuthority {
     checkServiceSession(token, apiSession) {
       const session = serviceSessions.findByToken(token)
       if (session === undefined || session.apiSessionId !== apiSession.id) return undefined
-      const service = services.get(session.serviceId)
-      const identity = identities.get(session.identityId)
-      if (service === undefined || identity === undefined) return undefined
-      // Enforced at each use: a token of an hour ago gives no more than policies and posture do now. For OIDC this is the
-      // only check of posture, as the controller gives those sessions without one (protocol section 2.12).
-      if (!permissionsOf(state, identity, service).includes(session.type)) return undefined
-      const opened = apiSessions.get(apiSession.id)
-      return opened !== undefined && isPosturePassing(service, session.type, opened) ? session : undefined
+      // Asked at each use: a token of an hour ago gives no more than policies and posture do now. For OIDC this is the only
+      // check of posture, as the controller gives those sessions without one (protocol section 2.12).
+      return isAllowed(state, session) ? session : undefined
     },
     service: (id) => services.get(id),
     onApiSessionEnded: (listener) => apiSessions.onEnded(listener),
+    onServiceSessionEnded: (listener) => serviceSessions.onEnded(listener),
   }
 }

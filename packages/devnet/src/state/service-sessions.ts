@@ -19,23 +19,28 @@ export interface ServiceSessions {
   list(): readonly ServiceSession[]
   remove(id: string): void
   removeWhere(isMeant: (session: ServiceSession) => boolean): void
+  onEnded(listener: (id: string) => void): () => void
 }
 
-/** Beyond it the oldest goes. */
+/** Beyond it the oldest goes: its token is worth nothing any more, its circuits go on. */
 const maximumSessions = 50_000
 
 export function createServiceSessions(): ServiceSessions {
   const byId = new Map<string, ServiceSession>()
   const byToken = new Map<string, ServiceSession>()
-  const remove = (id: string) => {
+  const listeners = new Set<(id: string) => void>()
+  const forget = (id: string) => {
     byToken.delete(byId.get(id)?.token ?? '')
-    byId.delete(id)
+    return byId.delete(id)
+  }
+  const remove = (id: string) => {
+    if (forget(id)) for (const listener of listeners) listener(id)
   }
   return {
     add(session) {
       byId.set(session.id, session)
       byToken.set(session.token, session)
-      if (byId.size > maximumSessions) remove(byId.keys().next().value ?? '')
+      if (byId.size > maximumSessions) forget(byId.keys().next().value ?? '')
     },
     findByToken: (token) => byToken.get(token),
     get: (id) => byId.get(id),
@@ -43,6 +48,10 @@ export function createServiceSessions(): ServiceSessions {
     remove,
     removeWhere(isMeant) {
       for (const session of byId.values()) if (isMeant(session)) remove(session.id)
+    },
+    onEnded(listener) {
+      listeners.add(listener)
+      return () => { listeners.delete(listener) }
     },
   }
 }
