@@ -2,12 +2,11 @@ import type { IncomingHttpHeaders, IncomingMessage } from 'node:http'
 import { request, type RequestOptions } from 'node:https'
 import { promisify } from 'node:util'
 import { brotliDecompress, unzip } from 'node:zlib'
-import { CodedError, systemClock, type Clock, type Milliseconds } from '@tunnel/flow'
+import { CodedError, systemClock, type Milliseconds } from '@tunnel/flow'
 import { TlsAgent, type TlsAgentOptions } from './tls-agent.ts'
 import { transportError } from './transport-error.ts'
 
 export interface HttpClientOptions extends TlsAgentOptions {
-  readonly clock?: Clock
   /** For one exchange, connecting included. Default 30 s (protocol section 9). */
   readonly timeout?: Milliseconds
   /** Bigger answers are `controller.malformed`. Default 16 MiB. */

@@ -37,7 +37,6 @@ async function connectThroughProxy(target: Target, proxy: string, path: NetworkP
       method: 'CONNECT',
       path: authority,
       headers: { host: authority, ...proxyAuthorization(url) },
-      agent: false,
       signal,
       createConnection: () => tunnel,
     })

@@ -4,12 +4,14 @@ import { isIP } from 'node:net'
 import type { Duplex } from 'node:stream'
 import { connect, type ConnectionOptions, type TLSSocket } from 'node:tls'
 import { callbackify } from 'node:util'
+import { systemClock, type Clock } from '@tunnel/flow'
 import { openSocket, unbracketed } from './open-socket.ts'
 import type { NetworkPath, TlsCredentials } from './types.ts'
 
 export interface TlsAgentOptions {
   readonly credentials: TlsCredentials
   readonly path: NetworkPath
+  readonly clock?: Clock
   /**
    * Replaces the check of the certificate chain: gets the DER of the peer's leaf and rejects when it is not wanted.
    * For the bootstrap of an enrollment, where no chain is trusted yet (protocol section 1.4).
@@ -28,7 +30,7 @@ const connectLimit = 15_000
  */
 export class TlsAgent extends Agent {
   readonly #options: TlsAgentOptions
-  readonly #closing = new AbortController()
+  readonly #opening = new Set<AbortController>()
 
   constructor(options: TlsAgentOptions) {
     super({ keepAlive: true, maxSockets: 8, timeout: idleLimit })
@@ -41,14 +43,24 @@ export class TlsAgent extends Agent {
   }
 
   override destroy(): void {
-    this.#closing.abort()
+    for (const opening of this.#opening) opening.abort()
     super.destroy()
   }
 
   async #open(target: { host: string; port: number }): Promise<TLSSocket> {
-    const signal = AbortSignal.any([this.#closing.signal, AbortSignal.timeout(connectLimit)])
-    const socket = await openSocket(target, this.#options.path, signal)
-    return handshake({ ...tlsOptions(target.host, this.#options), socket }, this.#options.pin, signal)
+    // A signal of its own, which cannot abort once the socket is made: sockets keep listening to theirs.
+    const opening = new AbortController()
+    const cancel = (this.#options.clock ?? systemClock).after(connectLimit, () => {
+      opening.abort(Object.assign(new Error('timeout'), { code: 'ETIMEDOUT' }))
+    })
+    this.#opening.add(opening)
+    try {
+      const socket = await openSocket(target, this.#options.path, opening.signal)
+      return await handshake({ ...tlsOptions(target.host, this.#options), socket }, this.#options.pin, opening.signal)
+    } finally {
+      cancel()
+      this.#opening.delete(opening)
+    }
   }
 }
 

@@ -52,6 +52,7 @@ function untrusted(code: string | undefined, error: unknown, controller: string)
     case 'DEPTH_ZERO_SELF_SIGNED_CERT':
     case 'UNABLE_TO_VERIFY_LEAF_SIGNATURE':
     case 'UNABLE_TO_GET_ISSUER_CERT':
+    case 'CERT_SIGNATURE_FAILURE':
     case 'UNABLE_TO_GET_ISSUER_CERT_LOCALLY':
       return `${head}no certificate of the identity's CA bundle signed it (${code}). `
         + 'It may be another network, or something between us and it; enroll anew if the CA of the network was replaced.'

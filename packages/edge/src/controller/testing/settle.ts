@@ -1,0 +1,11 @@
+import type { VirtualClock } from '@tunnel/flow/testing'
+
+/** Lets all promises that can go on do so, without time passing. */
+export async function settle(): Promise<void> {
+  for (let turn = 0; turn < 10; turn += 1) await new Promise((resolve) => setImmediate(resolve))
+}
+
+export async function advance(clock: VirtualClock, span: number): Promise<void> {
+  clock.advance(span)
+  await settle()
+}
