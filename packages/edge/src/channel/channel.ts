@@ -1,5 +1,5 @@
 import { CodedError, type Clock, type Log, type Milliseconds } from '@tunnel/flow'
-import { ContentType, encodeString, encodeUint64, FrameReader, HeaderId, replyFor, uint32Header, type Frame } from '../wire.ts'
+import { ContentType, encodeString, encodeUint64, FrameReader, HeaderId, replyFor, uint32Header, type Frame, type FrameRefusal } from '../wire.ts'
 import { connInspectAnswer, inspectAnswer, latencyAnswer, traceRouteAnswer, type Draft } from './answers.ts'
 import { ConnectionTable, type ChannelReceiver } from './connection-table.ts'
 import { DrainQueue, type Drainable } from './drain-queue.ts'
@@ -12,8 +12,8 @@ import { PendingReplies, type Reply } from './pending-replies.ts'
 export interface ChannelTransport extends ByteSink {
   pauseReading(): void
   resumeReading(): void
-  /** Ends it after what was written; `lost` follows. */
-  close(): void
+  /** Ends it after what was written, and resolves when it is gone. */
+  close(): Promise<void>
 }
 
 export interface ChannelOptions {
@@ -29,14 +29,14 @@ export interface ChannelOptions {
 export interface ChannelStats {
   framesIn: number
   framesOut: number
-  bytesIn: number
-  bytesOut: number
   /** Frames of a type that we do not know. */
   unknownTypes: number
   /** Frames for connection ids that nobody has. */
   unknownConnections: number
   /** Replies to requests that had timed out or were never made. */
   lateReplies: number
+  /** Circuits that ended because a message could not be decrypted. */
+  undecipherable: number
 }
 
 /** Unsent bytes at which senders are told to wait. */
@@ -57,7 +57,7 @@ export class Channel {
   readonly writer: FrameWriter
   readonly reader: FrameReader
   readonly connections = new ConnectionTable()
-  readonly stats: ChannelStats = { framesIn: 0, framesOut: 0, bytesIn: 0, bytesOut: 0, unknownTypes: 0, unknownConnections: 0, lateReplies: 0 }
+  readonly stats: ChannelStats = { framesIn: 0, framesOut: 0, unknownTypes: 0, unknownConnections: 0, lateReplies: 0, undecipherable: 0 }
   readonly #options: ChannelOptions
   readonly #pending: PendingReplies
   readonly #drains: DrainQueue
@@ -81,7 +81,7 @@ export class Channel {
     this.writer = new FrameWriter({ sink: options.transport, schedule, progress: () => this.#drains.progress() })
     this.reader = new FrameReader({
       frame: (frame) => this.#receive(frame),
-      refused: (reason) => this.close(new CodedError('channel.protocol', `${this.url} does not speak the edge protocol: ${reason}`, { detail: { reason } })),
+      refused: (reason) => this.#malformed(reason),
     })
   }
 
@@ -112,7 +112,7 @@ export class Channel {
       this.request({ contentType: ContentType.Hello, headers: helloHeaders(token), body: helloBody() }, timeout, (reply) => {
         const result = typeof reply === 'string' ? this.#noReply(reply, 'hello') : this.#welcome(reply, connectTime)
         if (result instanceof CodedError) {
-          this.close(result)
+          void this.close(result)
           reject(result)
         } else resolve(result)
       })
@@ -186,11 +186,12 @@ export class Channel {
     else this.#closeListeners.add(listener)
   }
 
-  close(error: CodedError = new CodedError('channel.closed', `the channel to ${this.url} was closed by us`)): void {
+  /** Resolves when the transport is gone too. */
+  async close(error: CodedError = new CodedError('channel.closed', `the channel to ${this.url} was closed by us`)): Promise<void> {
     if (this.#closed) return
     this.writer.flush()
     this.#end(error)
-    this.#options.transport.close()
+    await this.#options.transport.close()
   }
 
   /** The transport has ended. */
@@ -211,6 +212,10 @@ export class Channel {
     for (const receiver of this.connections.takeAll()) receiver.channelLost(error)
     for (const listener of this.#closeListeners) listener(error)
     this.#closeListeners.clear()
+  }
+
+  #malformed(reason: FrameRefusal): void {
+    void this.close(new CodedError('channel.protocol', `${this.url} does not speak the edge protocol: ${reason}`, { detail: { reason } }))
   }
 
   #takeSequence(): number {
@@ -238,7 +243,7 @@ export class Channel {
       send: (answered) => this.#sendProbe(answered),
       lastRead: () => this.#lastRead,
       stalled: () => this.readingPaused || this.writer.unsentBytes > 0,
-      dead: () => this.close(new CodedError('channel.dead', `router ${this.url} has been silent for ${probeTimeout / 1000} s`)),
+      dead: () => void this.close(new CodedError('channel.dead', `router ${this.url} has been silent for ${probeTimeout / 1000} s`)),
     }, connectTime)
     return result.hello
   }

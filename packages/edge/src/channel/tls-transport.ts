@@ -1,9 +1,9 @@
-import { isIP } from 'node:net'
+import { isIP, type Socket } from 'node:net'
 import { connect, type ConnectionOptions as TlsOptions, type TLSSocket } from 'node:tls'
-import { CodedError, type Milliseconds } from '@tunnel/flow'
+import { CodedError, toCodedError, type Milliseconds } from '@tunnel/flow'
+import { openSocket } from '../controller/open-socket.ts'
 import type { NetworkPath, RouterAddress, TlsCredentials } from '../controller/types.ts'
 import type { Channel, ChannelTransport } from './channel.ts'
-import { connectThroughProxy } from './http-connect.ts'
 
 export interface TlsTransportOptions {
   readonly router: Pick<RouterAddress, 'host' | 'port' | 'url'>
@@ -50,13 +50,27 @@ export class TlsTransport implements ChannelTransport {
     this.#socket?.resume()
   }
 
-  close(): void {
+  close(): Promise<void> {
     const socket = this.#socket
-    if (socket === undefined || socket.destroyed) return
-    // What was written goes out first, but a peer that does not read cannot keep the socket.
-    socket.resume()
-    socket.end(() => socket.destroySoon())
-    setTimeout(() => socket.destroy(), closeTime).unref()
+    if (socket === undefined || socket.destroyed) return Promise.resolve()
+    return new Promise((resolve) => {
+      // What was written goes out first, but a peer that does not read cannot keep the socket.
+      const timer = setTimeout(() => socket.destroy(), closeTime)
+      socket.on('close', () => {
+        clearTimeout(timer)
+        resolve()
+      })
+      socket.end(() => socket.destroy())
+    })
+  }
+
+  async #ownSocket(signal: AbortSignal): Promise<Socket> {
+    const { router, path } = this.#options
+    try {
+      return await openSocket(router, path, signal)
+    } catch (error) {
+      throw unreachable(router.url, toCodedError(error, 'channel.unreachable'))
+    }
   }
 
   async #dial(channel: Channel, signal: AbortSignal): Promise<TLSSocket> {
@@ -71,10 +85,9 @@ export class TlsTransport implements ChannelTransport {
       ALPNProtocols: ['ziti-edge'],
       minVersion: 'TLSv1.2',
     }
-    const socket = path.proxy ? await connectThroughProxy(path.proxy, host, port, path, signal) : await path.connect?.({ host, port }, signal)
-    if (socket) {
+    if (path.proxy !== undefined || path.connect !== undefined) {
       // Node ignores `onread` on a socket that is given to it, so these bytes are copied once.
-      const secured = connect({ ...options, socket })
+      const secured = connect({ ...options, socket: await this.#ownSocket(signal) })
       return tuned(secured).on('data', (chunk: Uint8Array) => channel.reader.push(chunk))
     }
     const { reader } = channel
@@ -92,6 +105,9 @@ const tuned = (socket: TLSSocket): TLSSocket => {
   return socket
 }
 
+const unreachable = (url: string, cause: Error): CodedError =>
+  new CodedError('channel.unreachable', `router ${url} cannot be reached: ${cause.message}`, { cause })
+
 function handshake(socket: TLSSocket, signal: AbortSignal, url: string): Promise<void> {
   return new Promise((resolve, reject) => {
     const settle = (error?: CodedError): void => {
@@ -102,7 +118,7 @@ function handshake(socket: TLSSocket, signal: AbortSignal, url: string): Promise
       reject(error)
     }
     const connected = (): void => settle()
-    const failed = (cause: Error): void => settle(new CodedError('channel.unreachable', `router ${url} cannot be reached: ${cause.message}`, { cause }))
+    const failed = (cause: Error): void => settle(unreachable(url, cause))
     const closed = (): void => settle(new CodedError('channel.unreachable', `router ${url} closed the connection in the handshake`))
     const aborted = (): void => settle(new CodedError('channel.aborted', `connecting to router ${url} was given up`))
     signal.addEventListener('abort', aborted)

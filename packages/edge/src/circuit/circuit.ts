@@ -1,9 +1,9 @@
-import { CodedError, type Flow, type FlowHandler, type FlowInfo, type Hold, type Release } from '@tunnel/flow'
+import { CodedError, createAttachedError, createOverrunError, holdCollected, type Flow, type FlowHandler, type FlowInfo, type Hold, type Release } from '@tunnel/flow'
+import { unsentLimitBytes } from '../channel/channel.ts'
 import { DataFlag } from '../wire.ts'
 import type { Connection, ConnectionEvents } from './connection.ts'
 import { isOrderlyClose } from './close-reason.ts'
 import { parseMultipart } from './multipart.ts'
-import { holdNothing } from './plaintext-slabs.ts'
 import { ReceiveQueue } from './receive-queue.ts'
 
 /** Received bytes kept for a paused flow. Beyond, its whole channel stops reading until half of them are taken. */
@@ -49,7 +49,7 @@ export class Circuit implements Flow {
   }
 
   attach(handler: FlowHandler): void {
-    if (this.#handler) throw new CodedError('flow.attached', 'this flow already has a handler')
+    if (this.#handler) throw createAttachedError()
     this.#handler = handler
     this.#advanceSoon()
   }
@@ -61,10 +61,7 @@ export class Circuit implements Flow {
   }
 
   end(): void {
-    if (this.#ended || this.#closing) {
-      this.#lateSends += 1
-      return
-    }
+    if (this.#ended || this.#closing) return
     this.#ended = true
     this.#connection.fin()
     this.#closeIfBothEnded()
@@ -95,7 +92,7 @@ export class Circuit implements Flow {
       return true
     }
     if (this.#full === 'one-more') {
-      this.reset(new CodedError('flow.overrun', 'the sender ignored back-pressure'))
+      this.reset(createOverrunError(this.queuedBytes, unsentLimitBytes))
       return false
     }
     if (chunk.length > 0) {
@@ -150,7 +147,7 @@ export class Circuit implements Flow {
     const parts = parseMultipart(body)
     if (parts === undefined) return this.reset(new CodedError('circuit.malformed', 'a multipart message has parts that do not fit it'))
     // Several parts share one hold: each gets a copy instead. Streams seldom get such messages.
-    for (const part of parts) if (part.length > 0) this.#receive(part.slice(), holdNothing)
+    for (const part of parts) if (part.length > 0) this.#receive(part.slice(), holdCollected)
   }
 
   #receive(chunk: Uint8Array, hold: Hold): void {
@@ -193,7 +190,7 @@ export class Circuit implements Flow {
       const chunk = this.#queue.shift()
       if (chunk === undefined) break
       if (this.#queue.bytes <= receiveLimitBytes / 2) this.#connection.channel.releaseReading(this.#connection)
-      handler.data(chunk, holdNothing)
+      handler.data(chunk, holdCollected)
     }
     if (!this.#queue.empty) return
     if (this.#peerEnded && !this.#endTold && (this.#closing?.afterData ?? true)) {

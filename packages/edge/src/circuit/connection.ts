@@ -42,6 +42,7 @@ export class Connection implements ChannelReceiver {
   /** Flags of our next message: what we can take is said once (protocol section 4.5). */
   #announce: number = DataFlag.Multipart
   #peerFlags = 0
+  #heard = false
   /** What the flow sent before the connection was open. Bounded by the flow: two chunks. */
   #early: { body: Uint8Array; flags: number }[] = []
   #lastPosition = 0
@@ -66,6 +67,11 @@ export class Connection implements ChannelReceiver {
   /** The peer takes multipart messages and cares for boundaries. */
   get peerTakesMultipart(): boolean {
     return (this.#peerFlags & (DataFlag.Multipart | DataFlag.Stream)) === DataFlag.Multipart
+  }
+
+  /** Whether anything ever came. */
+  get heard(): boolean {
+    return this.#heard
   }
 
   /** Unsent bytes of the channel up to our last frame. */
@@ -127,7 +133,26 @@ export class Connection implements ChannelReceiver {
     this.#finish()
   }
 
+  /** Gives the id back without a word: the far end never agreed, or has gone. */
+  abandon(): void {
+    this.#finish()
+  }
+
+  /** Ends it from our side with an error that the flow is told. */
+  fail(error: CodedError): void {
+    if (this.#state === 'closed') return
+    this.close(error.code)
+    this.#events?.failed(error)
+  }
+
+  /** As `fail`, for a connection that the router never knew. */
+  failUnsent(error: CodedError): void {
+    this.#state = 'closed'
+    this.#events?.failed(error)
+  }
+
   receive(frame: Frame): void {
+    this.#heard = true
     if (frame.contentType === ContentType.Data) return this.#data(frame)
     if (frame.contentType !== ContentType.StateClosed) return
     this.#finish()
@@ -141,7 +166,8 @@ export class Connection implements ChannelReceiver {
   channelLost(cause: CodedError): void {
     if (this.#state === 'closed') return
     this.#finish()
-    this.#events?.failed(new CodedError('circuit.channel-lost', `the connection to router ${this.channel.url} ended: ${cause.message}`, { cause }))
+    if (cause.code === 'overlay.closed') this.#events?.failed(cause)
+    else this.#events?.failed(new CodedError('circuit.channel-lost', `the connection to router ${this.channel.url} ended: ${cause.message}`, { cause }))
   }
 
   inspect(): string {
@@ -204,8 +230,8 @@ export class Connection implements ChannelReceiver {
   }
 
   #undecipherable(): void {
-    this.close('decryption failed')
-    this.#events?.failed(new CodedError('circuit.decrypt', 'a message could not be decrypted: it was damaged, or is of another key'))
+    this.#options.channel.stats.undecipherable += 1
+    this.fail(new CodedError('circuit.decrypt', 'a message could not be decrypted: it was damaged, or is of another key'))
   }
 
   #finish(): void {

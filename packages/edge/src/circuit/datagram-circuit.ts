@@ -1,11 +1,9 @@
-import { CodedError, type DatagramFlow, type DatagramHandler, type FlowInfo } from '@tunnel/flow'
+import { CodedError, createAttachedError, maxDatagramBytes, type DatagramFlow, type DatagramHandler, type FlowInfo } from '@tunnel/flow'
 import { DataFlag } from '../wire.ts'
 import { isOrderlyClose } from './close-reason.ts'
 import type { Connection } from './connection.ts'
 import { MultipartBatch, parseMultipart } from './multipart.ts'
 
-/** Largest UDP payload over IPv4. */
-export const datagramLimitBytes = 65_507
 /** Kept before there is a handler. */
 const earlyDatagrams = 64
 const earlyBytes = 256 * 1024
@@ -42,14 +40,14 @@ export class DatagramCircuit implements DatagramFlow {
   }
 
   attach(handler: DatagramHandler): void {
-    if (this.#handler) throw new CodedError('flow.attached', 'this flow already has a handler')
+    if (this.#handler) throw createAttachedError()
     this.#handler = handler
     queueMicrotask(() => this.#advance())
   }
 
   send(datagram: Uint8Array): boolean {
     const { channel, state } = this.#connection
-    if (this.#closing || datagram.length > datagramLimitBytes || channel.full || state !== 'open') {
+    if (this.#closing || datagram.length > maxDatagramBytes || channel.full || state !== 'open') {
       this.#dropped += 1
       return false
     }

@@ -1,4 +1,4 @@
-import type { Hold } from '@tunnel/flow'
+import { holdCollected, type Hold } from '@tunnel/flow'
 
 interface Slab {
   readonly bytes: Uint8Array
@@ -27,7 +27,7 @@ export class PlaintextSlabs {
 
   lend(chunk: Uint8Array, use: (chunk: Uint8Array, hold: Hold) => void): void {
     const slab = this.#slab
-    if (chunk.buffer !== slab.bytes.buffer) return use(chunk, holdNothing)
+    if (chunk.buffer !== slab.bytes.buffer) return use(chunk, holdCollected)
     const at = slab.used
     let held = false
     slab.used = at + chunk.length
@@ -48,7 +48,3 @@ export class PlaintextSlabs {
     if (slab !== this.#slab && this.#free.length < pooledSlabs) this.#free.push(slab)
   }
 }
-
-const nothing = (): void => {}
-/** For chunks that belong to nobody else: the garbage collector frees them. */
-export const holdNothing: Hold = () => nothing

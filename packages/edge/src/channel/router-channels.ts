@@ -1,0 +1,136 @@
+import { toCodedError, type Clock, type CodedError, type Log, type Milliseconds } from '@tunnel/flow'
+import type { RouterAddress } from '../controller/types.ts'
+import type { Channel } from './channel.ts'
+
+/** Opens one channel; rejects with `channel.*`. */
+export type OpenChannel = (router: RouterAddress) => Promise<Channel>
+
+export interface RouterChannelsOptions {
+  readonly router: RouterAddress
+  /** Most channels at a time. */
+  readonly size: number
+  readonly open: OpenChannel
+  readonly clock: Clock
+  readonly log: Log
+  /** 0 to 1. */
+  readonly random: () => number
+}
+
+const backOffBase: Milliseconds = 500
+const backOffLimit: Milliseconds = 30_000
+
+/**
+ * The channels to one router. The first is opened when somebody wants it, the others in the background as circuits
+ * appear: a receiver that does not read stops one channel (protocol section 11.3), not all.
+ */
+export class RouterChannels {
+  readonly router: RouterAddress
+  readonly #options: RouterChannelsOptions
+  #open: Channel[] = []
+  /** Of an earlier login: no new circuits; closed when their last one ends. */
+  #retired: Channel[] = []
+  #opening: Promise<Channel> | undefined
+  #failures = 0
+  #notBefore: Milliseconds = 0
+  #closed: CodedError | undefined
+
+  constructor(options: RouterChannelsOptions) {
+    this.#options = options
+    this.router = options.router
+  }
+
+  get channels(): readonly Channel[] {
+    return this.#open
+  }
+
+  /** Lowest mean latency; `undefined` when not connected. */
+  get latency(): Milliseconds | undefined {
+    return this.#open.length === 0 ? undefined : Math.min(...this.#open.map((channel) => channel.latency))
+  }
+
+  /** The channel for a new circuit: fewest circuits, then fewest unsent bytes. */
+  best(): Channel | undefined {
+    let best: Channel | undefined
+    for (const channel of this.#open) if (best === undefined || busier(best, channel)) best = channel
+    return best
+  }
+
+  /** Opens one more channel when every one is in use. */
+  grow(): void {
+    const full = this.#open.length >= this.#options.size
+    if (full || this.#opening || this.#open.some((channel) => channel.connections.size === 0)) return
+    this.connect().catch(() => {})
+  }
+
+  /** One more channel; callers at the same time share it. After failures it waits some time before it tries. */
+  connect(): Promise<Channel> {
+    if (this.#closed) return Promise.reject(this.#closed)
+    this.#opening ??= this.#connect().finally(() => (this.#opening = undefined))
+    return this.#opening
+  }
+
+  /** New circuits go to new channels from now on. */
+  retire(): void {
+    const retired = this.#open
+    this.#open = []
+    this.#retired = [...this.#retired, ...retired]
+    this.sweep()
+  }
+
+  /** Closes retired channels that nothing uses any more. */
+  sweep(): void {
+    for (const channel of this.#retired) if (channel.connections.size === 0) void channel.close()
+    this.#retired = this.#retired.filter((channel) => !channel.closed)
+  }
+
+  async close(error: CodedError): Promise<void> {
+    this.#closed = error
+    await Promise.all([...this.#open, ...this.#retired].map((channel) => channel.close(error)))
+  }
+
+  async #connect(): Promise<Channel> {
+    const { clock, log, open, router } = this.#options
+    const wait = this.#notBefore - clock.now()
+    if (wait > 0) await new Promise<void>((resolve) => clock.after(wait, resolve))
+    try {
+      const channel = await open(router)
+      if (this.#closed) {
+        void channel.close(this.#closed)
+        throw this.#closed
+      }
+      this.#keep(channel)
+      return channel
+    } catch (error) {
+      const { code, message } = toCodedError(error, 'channel.unreachable')
+      this.#backOff()
+      log('warn', 'edge/router-channels.connect', message, { router: router.url, code, failures: this.#failures })
+      throw error
+    }
+  }
+
+  #keep(channel: Channel): void {
+    const { log, router, clock } = this.#options
+    const since = clock.now()
+    this.#open.push(channel)
+    log('info', 'edge/router-channels.connect', 'connected to router', { router: router.url, version: channel.hello?.version })
+    channel.onClose((error) => {
+      this.#open = this.#open.filter((other) => other !== channel)
+      this.#retired = this.#retired.filter((other) => other !== channel)
+      // Not to hammer a router that says hello and hangs up.
+      if (clock.now() - since < backOffLimit) this.#backOff()
+      else this.#failures = 0
+      log(this.#closed ? 'debug' : 'warn', 'edge/router-channels.closed', error.message, { router: router.url, code: error.code })
+    })
+  }
+
+  #backOff(): void {
+    const { clock, random } = this.#options
+    const span = Math.min(backOffLimit, backOffBase * 2 ** this.#failures)
+    this.#failures += 1
+    this.#notBefore = clock.now() + random() * span
+  }
+}
+
+const busier = (left: Channel, right: Channel): boolean =>
+  left.connections.size > right.connections.size ||
+  (left.connections.size === right.connections.size && left.unsentBytes > right.unsentBytes)

@@ -1,0 +1,183 @@
+import { CodedError, silentLog, systemClock, type Clock, type DatagramFlow, type Flow, type Log, type Milliseconds } from '@tunnel/flow'
+import { loadIdentity, type IdentityConfig, type Service } from '@tunnel/config'
+import type { LoginKind } from './auth/choose-login.ts'
+import type { ApplicationInfo } from './auth/client-info.ts'
+import type { IncomingCall } from './bind/incoming-call.ts'
+import { ServiceBinding, type BindOptions } from './bind/service-binding.ts'
+import { ChannelOpener } from './channel/channel-opener.ts'
+import { RouterPool } from './channel/router-pool.ts'
+import { Circuit } from './circuit/circuit.ts'
+import { DatagramCircuit } from './circuit/datagram-circuit.ts'
+import { Dialer, type DialRequest } from './circuit/dial.ts'
+import { PlaintextSlabs } from './circuit/plaintext-slabs.ts'
+import { createControllerSession } from './controller/controller-session.ts'
+import type { ControllerSession, IdentityInfo, NetworkPath, Precedence, Unsubscribe } from './controller/types.ts'
+import { ServiceDirectory, type ServiceChange } from './service-directory.ts'
+import { overlayStats, type OverlayStats } from './stats.ts'
+import { loadCrypto, type Crypto } from './wire.ts'
+
+export interface OverlayOptions extends NetworkPath {
+  /** An identity as `loadIdentity` gives it, or where it is: a path, `-` for standard input, `env:NAME`. */
+  readonly identity: IdentityConfig | string
+  /** Most channels to one router. Default 4: a circuit whose reader sleeps can stop a channel, not all. */
+  readonly channelsPerRouter?: number
+  /** Between polls for service changes. Default 15 s. */
+  readonly pollInterval?: Milliseconds
+  /** Default `auto`: OIDC where the controller has it. */
+  readonly auth?: LoginKind
+  readonly application?: ApplicationInfo
+  readonly clock?: Clock
+  /** 0 to 1; for back-off. Default `Math.random`. */
+  readonly random?: () => number
+  readonly log?: Log
+  /** Gives up the start, which else tries for ever while no controller can be reached. */
+  readonly signal?: AbortSignal
+}
+
+/** Has the shape of core's `Binding`. */
+export interface Binding {
+  /** Routers on which a terminator of ours is established at present. */
+  readonly established: number
+  /** Resolves when the first terminator is established; rejects when there will never be one. */
+  readonly ready: Promise<void>
+  update(change: { cost?: number; precedence?: Precedence }): void
+  close(): Promise<void>
+}
+
+/** A network of services as one identity sees it. Has the shape of core's `Overlay`. */
+export interface EdgeOverlay {
+  readonly identity: IdentityInfo
+  /** By name. */
+  readonly services: ReadonlyMap<string, Service>
+  /** First reports every present service as added, synchronously, then each change in order. */
+  watch(listener: (change: ServiceChange) => void): Unsubscribe
+  /**
+   * A connection to a service. Rejects with `dial.refused`, `dial.no-terminator`, `dial.no-router`, `dial.timeout`,
+   * `dial.aborted`, `dial.not-permitted`, `dial.encryption-required` or `overlay.closed`.
+   */
+  dial(service: Service, request: DialRequest, signal?: AbortSignal): Promise<Flow>
+  dialDatagrams(service: Service, request: DialRequest, signal?: AbortSignal): Promise<DatagramFlow>
+  /** Hosts a service: `accept` is called for each client, and answers within 5 s. Binds anew by itself until closed. */
+  bind(service: Service, options: BindOptions, accept: (call: IncomingCall) => void): Promise<Binding>
+  stats(): OverlayStats
+  /** Withdraws bindings, ends circuits, logs out. */
+  close(error?: CodedError): Promise<void>
+}
+
+const defaultChannelsPerRouter = 4
+const defaultPollInterval: Milliseconds = 15_000
+
+/** Logs in and resolves when the services are known. Rejects when the controllers refuse this identity for good. */
+export async function openOverlay(options: OverlayOptions): Promise<EdgeOverlay> {
+  const { identity, connect, lookup, proxy, signal } = options
+  const config = typeof identity === 'string' ? await loadIdentity({ file: identity }) : identity
+  const { key, cert, ca } = config
+  const controller = createControllerSession({
+    ...options,
+    controllers: config.controllers,
+    credentials: { ...(key !== undefined && { key }), ...(cert !== undefined && { cert }), ...(ca !== undefined && { ca }) },
+    path: { ...(connect && { connect }), ...(lookup && { lookup }), ...(proxy !== undefined && { proxy }) },
+    pollInterval: options.pollInterval ?? defaultPollInterval,
+  })
+  const stop = (): void => void controller.stop()
+  signal?.addEventListener('abort', stop)
+  if (signal?.aborted) stop()
+  try {
+    const [crypto] = await Promise.all([loadCrypto(), controller.start()])
+    return createOverlay(controller, crypto, options)
+  } catch (error) {
+    await controller.stop()
+    throw error
+  } finally {
+    signal?.removeEventListener('abort', stop)
+  }
+}
+
+/** The data plane over a control plane that has started. */
+export function createOverlay(controller: ControllerSession, crypto: Crypto, options: Omit<OverlayOptions, 'identity'>): EdgeOverlay {
+  return new Overlay(controller, crypto, options)
+}
+
+class Overlay implements EdgeOverlay {
+  readonly #controller: ControllerSession
+  readonly #crypto: Crypto
+  readonly #clock: Clock
+  readonly #log: Log
+  readonly #random: () => number
+  readonly #slabs = new PlaintextSlabs()
+  readonly #pool: RouterPool
+  readonly #dialer: Dialer
+  readonly #directory: ServiceDirectory
+  readonly #bindings = new Set<ServiceBinding>()
+  #closed: CodedError | undefined
+
+  constructor(controller: ControllerSession, crypto: Crypto, options: Omit<OverlayOptions, 'identity'>) {
+    const { clock = systemClock, log = silentLog, random = Math.random, channelsPerRouter = defaultChannelsPerRouter } = options
+    const common = { clock, log, random }
+    const opener = new ChannelOpener({ controller, clock, log })
+    this.#controller = controller
+    this.#crypto = crypto
+    this.#clock = clock
+    this.#log = log
+    this.#random = random
+    this.#pool = new RouterPool({ ...common, channelsPerRouter, open: (router) => opener.open(router) })
+    this.#directory = new ServiceDirectory(controller.services)
+    const callerId = (): string => controller.identity().name
+    this.#dialer = new Dialer({ ...common, sessions: controller.sessions, pool: this.#pool, crypto, slabs: this.#slabs, callerId })
+    opener.follow(this.#pool)
+  }
+
+  get identity(): IdentityInfo {
+    return this.#controller.identity()
+  }
+
+  get services(): ReadonlyMap<string, Service> {
+    return this.#directory.services
+  }
+
+  watch(listener: (change: ServiceChange) => void): Unsubscribe {
+    return this.#directory.watch(listener)
+  }
+
+  async dial(service: Service, request: DialRequest, signal?: AbortSignal): Promise<Flow> {
+    this.#checkOpen()
+    return this.#dialer.dial(service, request, (connection, info) => new Circuit(connection, info), signal)
+  }
+
+  async dialDatagrams(service: Service, request: DialRequest, signal?: AbortSignal): Promise<DatagramFlow> {
+    this.#checkOpen()
+    return this.#dialer.dial(service, request, (connection, info) => new DatagramCircuit(connection, info), signal)
+  }
+
+  async bind(service: Service, options: BindOptions, accept: (call: IncomingCall) => void): Promise<Binding> {
+    this.#checkOpen()
+    const { name } = service
+    if (!service.permissions.includes('Bind')) {
+      throw new CodedError('bind.not-permitted', `this identity may not host service '${name}': ask for a bind policy`, { detail: { service: name } })
+    }
+    const binding = new ServiceBinding(
+      { sessions: this.#controller.sessions, pool: this.#pool, crypto: this.#crypto, slabs: this.#slabs, clock: this.#clock, log: this.#log, random: this.#random },
+      service, options, accept,
+    )
+    this.#bindings.add(binding)
+    binding.onClose(() => this.#bindings.delete(binding))
+    return binding
+  }
+
+  stats(): OverlayStats {
+    return overlayStats(this.#pool.channels(), [...this.#bindings])
+  }
+
+  async close(error: CodedError = new CodedError('overlay.closed', 'the overlay was closed')): Promise<void> {
+    if (this.#closed) return
+    this.#closed = new CodedError('overlay.closed', error.message, { cause: error })
+    this.#directory.close()
+    await Promise.all([...this.#bindings].map((binding) => binding.close(this.#closed)))
+    await this.#pool.close(this.#closed)
+    await this.#controller.stop()
+  }
+
+  #checkOpen(): void {
+    if (this.#closed) throw this.#closed
+  }
+}
