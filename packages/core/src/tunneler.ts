@@ -1,5 +1,5 @@
 import { CodedError, silentLog, systemClock } from '@tunnel/flow'
-import type { Clock, Log, Milliseconds } from '@tunnel/flow'
+import type { Cancel, Clock, Log, Milliseconds } from '@tunnel/flow'
 import type { Interceptor } from './contracts/interceptor.ts'
 import type { Overlay } from './contracts/overlay.ts'
 import { createDialer } from './dial/dialer.ts'
@@ -48,7 +48,8 @@ export interface Tunneler {
   start(): void
   /**
    * Orderly: no new flows, listeners closed, bindings withdrawn, flows may finish within `grace` (default 5 s), the rest
-   * is reset. A second call with a shorter grace shortens it: `stop(0)` resets at once. Resolves when all is done.
+   * is reset. A second call with a shorter grace shortens it: `stop(0)` resets at once. Resolves when all is done,
+   * and half a second after the grace at the latest.
    */
   stop(grace?: Milliseconds): Promise<void>
   status(): TunnelerStatus
@@ -56,6 +57,8 @@ export interface Tunneler {
 }
 
 const DEFAULT_GRACE: Milliseconds = 5_000
+/** What an interceptor or an overlay that hangs may cost on top. */
+const LAST_MOMENT: Milliseconds = 500
 
 /** The engine that joins overlays with an interceptor: services in, intercept table out; requests dialled and joined. */
 export function createTunneler(options: TunnelerOptions): Tunneler {
@@ -74,20 +77,29 @@ export function createTunneler(options: TunnelerOptions): Tunneler {
       state = 'running'
       parts = createParts({ ...options, clock, log, limits, counters, registry })
     },
-    stop(grace = DEFAULT_GRACE) {
-      // Armed at each call: the shortest grace of all calls counts.
-      const cancelCut = clock.after(grace, () => registry.resetAll(stoppedError()))
-      state = state === 'stopped' ? state : 'stopping'
-      stopped ??= windDown(parts, registry, log).then(() => void (state = 'stopped'))
-      if (grace <= 0) registry.resetAll(stoppedError())
-      return stopped.finally(cancelCut)
+    async stop(grace = DEFAULT_GRACE) {
+      if (state !== 'stopped') state = 'stopping'
+      stopped ??= windDown(parts, registry, log)
+      // Each call arms its own cut: the shortest grace of all counts.
+      const cutOff = (): void => registry.resetAll(new CodedError('tunnel.stopped', 'the tunneler was stopped'))
+      if (grace <= 0) cutOff()
+      const cancelCut = clock.after(grace, cutOff)
+      const finished = await withDeadline(stopped, clock, grace + LAST_MOMENT)
+      cancelCut()
+      if (!finished) log('warn', 'core/tunneler.stop', 'interceptor or network did not let go in time; leaving them')
+      state = 'stopped'
     },
     status: () => statusOf({ state, overlays, registry, counters, ...parts }),
   }
 }
 
-function stoppedError(): CodedError {
-  return new CodedError('tunnel.stopped', 'the tunneler was stopped')
+/** True when `work` ended within `span`. */
+async function withDeadline(work: Promise<void>, clock: Clock, span: Milliseconds): Promise<boolean> {
+  let cancel: Cancel = () => {}
+  const deadline = new Promise<boolean>((resolve) => (cancel = clock.after(span, () => resolve(false))))
+  const finished = await Promise.race([work.then(() => true), deadline])
+  cancel()
+  return finished
 }
 
 interface Parts {

@@ -5,19 +5,19 @@ import { bindTo, serviceOf } from './overlay-fixture.ts'
 import type { OverlayFixture } from './overlay-fixture.ts'
 import { deferred } from './deferred.ts'
 
-export function datagramTests(fixture: () => OverlayFixture): void {
-  const connected = async (): Promise<{ client: DatagramFlow; server: DatagramFlow }> => {
-    const { dialer, services } = fixture()
-    const accepted = deferred<DatagramFlow>()
-    const binding = await bindTo(fixture(), services.udp, (call) => accepted.resolve(call.acceptDatagrams()))
-    const client = await dialer.dialDatagrams(await serviceOf(dialer, services.udp), { protocol: 'udp' })
-    const server = await accepted.promise
-    await binding.close()
-    return { client, server }
-  }
+export async function connectDatagrams(fixture: OverlayFixture): Promise<{ client: DatagramFlow; server: DatagramFlow }> {
+  const { dialer, services } = fixture
+  const accepted = deferred<DatagramFlow>()
+  const binding = await bindTo(fixture, services.udp, (call) => accepted.resolve(call.acceptDatagrams()))
+  const client = await dialer.dialDatagrams(await serviceOf(dialer, services.udp), { protocol: 'udp' })
+  const server = await accepted.promise
+  await binding.close()
+  return { client, server }
+}
 
+export function datagramTests(fixture: () => OverlayFixture): void {
   it('keeps the boundaries of datagrams, both ways', async () => {
-    const { client, server } = await connected()
+    const { client, server } = await connectDatagrams(fixture())
     const largest = fixture().largestDatagramBytes ?? 65_507
     const sent = [1, 1_400, 9_000, 65_507, 2].filter((size) => size <= largest).map((size) => pattern(size, size))
     const [clientHeard, serverHeard] = [collectDatagrams(client), collectDatagrams(server)]
@@ -31,7 +31,7 @@ export function datagramTests(fixture: () => OverlayFixture): void {
   })
 
   it('closes both ends when one closes', async () => {
-    const { client, server } = await connected()
+    const { client, server } = await connectDatagrams(fixture())
     const [clientHeard, serverHeard] = [collectDatagrams(client), collectDatagrams(server)]
     server.send(pattern(5))
     await clientHeard.first(1)

@@ -1,9 +1,11 @@
 import { CodedError } from '@tunnel/flow'
+import { datagramFlowCompliance, flowCompliance } from '@tunnel/flow/compliance'
 import { afterAll, beforeAll, describe } from 'vitest'
 import { closingTests } from './overlay-closing.ts'
 import { dataTests } from './overlay-data.ts'
-import { datagramTests } from './overlay-datagrams.ts'
+import { connectDatagrams, datagramTests } from './overlay-datagrams.ts'
 import { dialTests } from './overlay-dial.ts'
+import { connectOn } from './overlay-fixture.ts'
 import type { OverlayFixture } from './overlay-fixture.ts'
 import { watchTests } from './overlay-watch.ts'
 
@@ -27,5 +29,17 @@ export function overlayCompliance(name: string, create: () => Promise<OverlayFix
     describe('data on an encrypted service', () => dataTests(fixture, ({ encrypted }) => encrypted))
     describe('datagrams', () => datagramTests(fixture))
     describe('close', () => closingTests(create))
+
+    const over = new CodedError('test.over', 'the test is over')
+    flowCompliance('a dialled connection', async () => {
+      const { client, server } = await connectOn(fixture(), fixture().services.encrypted)
+      const close = async (): Promise<void> => [client, server].forEach((flow) => flow.reset(over))
+      return { left: client, right: server, close }
+    })
+    datagramFlowCompliance('a dialled datagram connection', async () => {
+      const { client, server } = await connectDatagrams(fixture())
+      const close = async (): Promise<void> => [client, server].forEach((flow) => flow.close())
+      return { left: client, right: server, close }
+    })
   })
 }

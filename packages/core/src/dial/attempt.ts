@@ -30,21 +30,21 @@ export function beginAttempt(request: TcpRequest | UdpRequest, route: Route, reg
   return attempt
 }
 
-/** Dials, and accepts the client only when the other side is there. */
+/** Dials, and accepts the client only when the other side is there. `join` is called at once: nothing can come between. */
 export async function connect(
   request: TcpRequest | UdpRequest,
   route: Route,
-  signal: AbortSignal,
-  hostname?: string,
-): Promise<FlowPair> {
+  { signal, hostname, join }: { signal: AbortSignal; hostname: string | undefined; join: (pair: FlowPair) => void },
+): Promise<void> {
   const { overlay, service } = route
   const dialRequest = dialRequestOf(request, route, hostname)
   if (request.protocol === 'tcp') {
     const server = await overlay.dial(service, dialRequest, signal)
-    return { protocol: 'tcp', server, client: acceptFor(request, server, signal) }
+    join({ protocol: 'tcp', server, client: acceptFor(request, server, signal) })
+  } else {
+    const server = await overlay.dialDatagrams(service, dialRequest, signal)
+    join({ protocol: 'udp', server, client: acceptFor(request, server, signal) })
   }
-  const server = await overlay.dialDatagrams(service, dialRequest, signal)
-  return { protocol: 'udp', server, client: acceptFor(request, server, signal) }
 }
 
 function acceptFor<T>(request: { accept(): T }, server: Flow | DatagramFlow, signal: AbortSignal): T {

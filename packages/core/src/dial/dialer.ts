@@ -3,6 +3,7 @@ import type { Clock, Log, TcpRequest, UdpRequest } from '@tunnel/flow'
 import { describeError } from '../errors/describe-error.ts'
 import type { FlowRegistry } from '../flows/flow-registry.ts'
 import { join } from '../flows/join.ts'
+import type { FlowPair } from '../flows/join.ts'
 import type { Limits } from '../limits.ts'
 import type { Counters, RefusalCause } from '../metrics/counters.ts'
 import { createThrottledLog } from '../metrics/throttled-log.ts'
@@ -48,10 +49,12 @@ export function createDialer(options: DialerOptions): Dialer {
     inFlight += 1
     counters.increment('dials.started')
     try {
-      const pair = await connect(request, route, attempt.signal, hostname)
-      counters.increment('dials.succeeded')
-      log('debug', SOURCE, 'connected', { flow: entry.id, service, circuitId: pair.server.info.circuitId })
-      join(pair, entry, { service, source: SOURCE, log })
+      const joinPair = (pair: FlowPair): void => {
+        counters.increment('dials.succeeded')
+        log('debug', SOURCE, 'connected', { flow: entry.id, service, circuitId: pair.server.info.circuitId })
+        join(pair, entry, { service, source: SOURCE, log })
+      }
+      await connect(request, route, { signal: attempt.signal, hostname, join: joinPair })
     } catch (thrown) {
       const error = toCodedError(thrown, 'dial.failed')
       if (attempt.abandoned) counters.increment('dials.abandoned')

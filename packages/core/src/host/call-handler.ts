@@ -50,9 +50,10 @@ export function createCallHandler(service: Service, host: HostV1, context: HostC
     const cancelTimer = clock.after(timeout, () => cancel(tooLate))
     connections += 1
     try {
-      const pair = await connect(call, target, context, abort.signal)
-      counters.increment('calls.accepted')
-      join(pair, { ...entry, ended }, { service: service.name, source: SOURCE, log })
+      await connect(call, target, context, abort.signal, (pair) => {
+        counters.increment('calls.accepted')
+        join(pair, { ...entry, ended }, { service: service.name, source: SOURCE, log })
+      })
     } catch (error) {
       ended()
       refuse(call, toCodedError(abort.signal.aborted ? abort.signal.reason : error, 'host.connect-failed'), entry.id)
@@ -84,13 +85,20 @@ function callerOf(call: IncomingCall): string | undefined {
   return call.dialerIdentityName ?? call.callerId
 }
 
-async function connect(call: IncomingCall, target: ServerTarget, { dialer }: HostContext, signal: AbortSignal): Promise<FlowPair> {
+async function connect(
+  call: IncomingCall,
+  target: ServerTarget,
+  { dialer }: HostContext,
+  signal: AbortSignal,
+  joinPair: (pair: FlowPair) => void,
+): Promise<void> {
   if (target.protocol === 'tcp') {
     const server = await dialer.connectTcp(target, signal)
-    return { protocol: 'tcp', server, client: answer(server, signal, () => call.accept()) }
+    joinPair({ protocol: 'tcp', server, client: answer(server, signal, () => call.accept()) })
+  } else {
+    const server = await dialer.connectUdp(target, signal)
+    joinPair({ protocol: 'udp', server, client: answer(server, signal, () => call.acceptDatagrams()) })
   }
-  const server = await dialer.connectUdp(target, signal)
-  return { protocol: 'udp', server, client: answer(server, signal, () => call.acceptDatagrams()) }
 }
 
 function answer<T>(server: Parameters<typeof discard>[0], signal: AbortSignal, accept: () => T): T {

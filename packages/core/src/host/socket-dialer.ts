@@ -45,8 +45,8 @@ function connectByProxy({ address, port, source }: ServerTarget, proxy: string, 
       method: 'CONNECT',
       path: authority,
       headers: { host: authority },
-      agent: false,
       signal,
+      // Without an agent: the socket is ours, and nobody else's after this.
       createConnection: () =>
         connect({ host: proxyHost, port: Number(proxyPort), allowHalfOpen: true, ...(source && { localAddress: source.address }) }),
     })
