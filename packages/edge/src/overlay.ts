@@ -61,7 +61,7 @@ export interface EdgeOverlay {
   bind(service: Service, options: BindOptions, accept: (call: IncomingCall) => void): Promise<Binding>
   stats(): OverlayStats
   /** Withdraws bindings, ends circuits, logs out. */
-  close(error?: CodedError): Promise<void>
+  close(reason?: CodedError): Promise<void>
 }
 
 const defaultChannelsPerRouter = 4
@@ -168,9 +168,9 @@ class Overlay implements EdgeOverlay {
     return overlayStats(this.#pool.channels(), [...this.#bindings])
   }
 
-  async close(error: CodedError = new CodedError('overlay.closed', 'the overlay was closed')): Promise<void> {
+  async close(reason: CodedError = new CodedError('overlay.closed', 'the overlay was closed')): Promise<void> {
     if (this.#closed) return
-    this.#closed = new CodedError('overlay.closed', error.message, { cause: error })
+    this.#closed = new CodedError('overlay.closed', reason.message, { cause: reason })
     this.#directory.close()
     await Promise.all([...this.#bindings].map((binding) => binding.close(this.#closed)))
     await this.#pool.close(this.#closed)

@@ -83,9 +83,9 @@ export class RouterChannels {
     this.#retired = this.#retired.filter((channel) => !channel.closed)
   }
 
-  async close(error: CodedError): Promise<void> {
-    this.#closed = error
-    await Promise.all([...this.#open, ...this.#retired].map((channel) => channel.close(error)))
+  async close(reason: CodedError): Promise<void> {
+    this.#closed = reason
+    await Promise.all([...this.#open, ...this.#retired].map((channel) => channel.close(reason)))
   }
 
   async #connect(): Promise<Channel> {

@@ -60,9 +60,9 @@ export class RouterPool {
     for (const router of [...this.#dial.values(), ...this.#bind.values()]) router.retire()
   }
 
-  async close(error: CodedError): Promise<void> {
-    this.#closed = error
-    await Promise.all([...this.#dial.values(), ...this.#bind.values()].map((router) => router.close(error)))
+  async close(reason: CodedError): Promise<void> {
+    this.#closed = reason
+    await Promise.all([...this.#dial.values(), ...this.#bind.values()].map((router) => router.close(reason)))
   }
 
   #channels(kept: Map<string, RouterChannels>, router: RouterAddress, size: number): RouterChannels {
