@@ -1,3 +1,4 @@
+import { Socket } from 'node:net'
 import type { Duplex } from 'node:stream'
 import { encodeFrame, frameMagic, frameHeadBytes, ContentType, HeaderId } from '@tunnel/edge/wire'
 import type { Clock, Milliseconds } from '@tunnel/flow'
@@ -44,6 +45,7 @@ export class FrameWriter {
   #slab: Slab | undefined
   #used = 0
   readonly #spare: Slab[] = []
+  readonly #spareSlabs: number
   #sequence = 0
   #scheduled = false
   #held = false
@@ -59,6 +61,8 @@ export class FrameWriter {
 
   constructor(options: FrameWriterOptions) {
     this.#options = options
+    // A socket has copied what it called back for; a stream in memory may have passed on the very bytes.
+    this.#spareSlabs = options.stream instanceof Socket ? spareSlabs : 0
   }
 
   get queuedBytes(): number {
@@ -195,7 +199,7 @@ export class FrameWriter {
     }
     this.#options.stream.write(batch.bytes, () => {
       this.#inFlight -= batch.bytes.length
-      if (batch.slab !== undefined && this.#spare.length < spareSlabs) this.#spare.push(batch.slab)
+      if (batch.slab !== undefined && this.#spare.length < this.#spareSlabs) this.#spare.push(batch.slab)
       this.#controlBytes = this.queuedBytes === 0 ? 0 : Math.max(0, this.#controlBytes - batch.bytes.length)
       this.#drained()
     })

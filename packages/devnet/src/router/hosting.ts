@@ -50,8 +50,12 @@ export class Hosting {
     if (older) this.#replace(older, bind)
     this.#byTerminator.set(bind.terminator.id, bind)
     if (bind.listenerKey !== undefined) this.#byListener.set(bind.listenerKey, bind)
-    if (older) this.#confirmRebind(bind)
-    else this.#confirmFirst(bind)
+    if (older) {
+      this.#confirmRebind(bind)
+      this.#failDials(older)
+    } else {
+      this.#confirmFirst(bind)
+    }
   }
 
   /** Unbind, StateClosed, or the end of the channel: the terminator is gone at once. Nothing is said to the SDK. */
@@ -60,6 +64,7 @@ export class Hosting {
     this.#byTerminator.delete(bind.terminator.id)
     if (bind.listenerKey !== undefined) this.#byListener.delete(bind.listenerKey)
     this.#options.terminators.remove(bind.terminator.id)
+    this.#failDials(bind)
   }
 
   /** The right to host is gone: the SDK must begin with a new service session (protocol section 5.1). */
@@ -88,8 +93,12 @@ export class Hosting {
     bind.live = false
     bind.sinks.remove(bind)
     this.#options.counters.binds -= 1
-    for (const fail of [...bind.pendingDials]) fail()
     return true
+  }
+
+  /** Last: the dial tries again at once, and must not find the bind that is gone. */
+  #failDials(bind: Bind): void {
+    for (const fail of [...bind.pendingDials]) fail()
   }
 
   #close(bind: Bind, message: string, code: number, retryHint: number): void {
