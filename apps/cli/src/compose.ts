@@ -1,15 +1,19 @@
 import type { IdentityConfig } from '@tunnel/config'
-import type { Interceptor, Overlay, TableSource } from '@tunnel/core'
+import type { Interceptor, TableSource } from '@tunnel/core'
 import { createTunneler } from '@tunnel/core'
 import { openOverlay } from '@tunnel/edge'
 import type { Milliseconds } from '@tunnel/flow'
+import { isCodedError } from '@tunnel/flow'
 import { loadIdentities } from './identities.ts'
+import type { LateOverlay } from './late-overlay.ts'
+import { createLateOverlay, firstOpened } from './late-overlay.ts'
 import type { Running } from './lifetime.ts'
 import type { Session } from './session.ts'
+import { readVersion } from './version.ts'
 
 export interface Composition {
   /** Absent: nothing is intercepted, only hosted. */
-  readonly interceptor?: Interceptor | undefined
+  readonly interceptor?: Interceptor
   readonly table?: TableSource
 }
 
@@ -17,22 +21,49 @@ export interface Composition {
 const grace: Milliseconds = 3_000
 
 /** Joins identities, overlays and a tunneler, and starts it. Identities are read first: a bad one starts nothing. */
-export async function startTunneler(session: Session, compose: () => Promise<Composition>): Promise<Running> {
+export async function startTunneler(session: Session, signal: AbortSignal, compose: () => Promise<Composition>): Promise<Running> {
   const identities = await loadIdentities(session)
   const { interceptor, table } = await compose()
-  const overlays = await Promise.all(identities.map((identity) => openIdentity(session, identity)))
-  const tunneler = createTunneler({ overlays, log: session.log, ...(interceptor && { interceptor }), ...(table && { table }) })
+  signal.throwIfAborted()
+  const overlays = identities.map((identity) => openIdentity(session, identity))
+  if (overlays.length > 1) for (const { opened, name } of overlays) opened.catch((error: unknown) => reportRefusal(session, name, error))
+  const closeAll = async (): Promise<void> => void (await Promise.all(overlays.map((overlay) => overlay.close())))
+  const giveUp = (): void => void closeAll()
+  signal.addEventListener('abort', giveUp)
+  try {
+    await firstOpened(overlays)
+  } catch (error) {
+    await Promise.all([closeAll(), interceptor?.close()])
+    throw error
+  } finally {
+    signal.removeEventListener('abort', giveUp)
+  }
+  const tunneler = createTunneler({ overlays, interceptor, table, log: session.log })
   tunneler.start()
   return {
     async stop() {
       await tunneler.stop(grace)
-      await Promise.all(overlays.map((overlay) => overlay.close()))
+      await closeAll()
     },
   }
 }
 
-/** Does not wait for the controller: one that cannot be reached must not keep other identities from working. */
-async function openIdentity({ options, log }: Session, identity: IdentityConfig): Promise<Overlay> {
-  const { pollInterval, connectionsPerRouter } = options
-  return openOverlay({ identity, log, svcPollRate: pollInterval, ...(connectionsPerRouter && { channelsPerRouter: connectionsPerRouter }) })
+function openIdentity({ options, log }: Session, identity: IdentityConfig): LateOverlay {
+  return createLateOverlay(identity.source, (signal) =>
+    openOverlay({
+      identity,
+      pollInterval: options.pollInterval,
+      channelsPerRouter: options.connectionsPerRouter,
+      proxy: options.proxy,
+      application: { appId: 'ziti-tunnel', appVersion: readVersion() },
+      log,
+      signal,
+    }),
+  )
+}
+
+/** Of one among several; a single one ends the program, which says it then. */
+function reportRefusal({ log }: Session, identity: string, error: unknown): void {
+  if (isCodedError(error, 'overlay.closed')) return // we are stopping
+  log('error', 'ziti-tunnel/compose.openIdentity', error instanceof Error ? error.message : String(error), { identity })
 }

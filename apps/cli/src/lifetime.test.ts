@@ -12,9 +12,9 @@ function play(start: (signal: AbortSignal) => Promise<Running>) {
   const clock = createVirtualClock()
   const session = {
     options: {},
-    log: (severity, _, message) => lines.push(`${severity} ${message}`),
-    terminal: { signals, exitNow: (code) => exits.push(code) },
-  } as Partial<Session> as Session
+    log: (severity: string, _: string, message: string) => lines.push(`${severity} ${message}`),
+    terminal: { signals, exitNow: (code: number) => exits.push(code) },
+  } as unknown as Session
   const code = runUntilStopped(session, { source: 'test', start, clock })
   return { code, signals, lines, exits, clock, send: (signal: string) => signals.emit(signal, signal) }
 }

@@ -3,6 +3,7 @@ import { systemClock } from '@tunnel/flow'
 import type { ExitCode } from './exit-codes.ts'
 import { exitCodes } from './exit-codes.ts'
 import type { Session } from './session.ts'
+import type { StopSignal } from './signals.ts'
 import { watchStopSignals } from './signals.ts'
 
 /** What a command has started. */
@@ -37,21 +38,23 @@ export async function runUntilStopped({ log, terminal }: Session, options: Lifet
   const abort = new AbortController()
   try {
     const starting = start(abort.signal)
-    const ended = starting.then((running) => running.ended ?? signals.first)
+    const ended = starting.then((running): Promise<ExitCode | StopSignal> => running.ended ?? signals.first)
     const why = await Promise.race([signals.first, ended])
     if (typeof why === 'string') log('info', source, 'stopping', { signal: why })
     abort.abort()
-    const stopped = starting.then(
-      (running) => running.stop(),
-      () => {}, // it gave up starting, as it was asked to
-    )
-    const inTime = await Promise.race([stopped.then(() => true), deadline(clock)])
+    const inTime = await Promise.race([stopOf(starting), deadline(clock)])
     if (!inTime) log('warn', source, 'not everything ended in time; leaving it', { milliseconds: stopDeadline })
     return typeof why === 'string' ? exitCodes.ok : why
   } finally {
     clearInterval(keepAlive)
     signals.dispose()
   }
+}
+
+async function stopOf(starting: Promise<Running>): Promise<true> {
+  const running = await starting.catch(() => undefined) // it may give up starting, as it was asked to
+  await running?.stop()
+  return true
 }
 
 function deadline(clock: Clock): Promise<false> {

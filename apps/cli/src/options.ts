@@ -14,6 +14,8 @@ export interface GlobalOptions {
   readonly pollInterval: Milliseconds
   /** Channels per router over which circuits are spread; the default of the SDK when absent. */
   readonly connectionsPerRouter: number | undefined
+  /** HTTP proxy on the way to controllers and routers. */
+  readonly proxy: string | undefined
   readonly verbose: boolean
   readonly logFormat: LogFormat | undefined
   /** Flags that were given and have no effect. */
@@ -44,6 +46,11 @@ function parseLogFormat(text: string): LogFormat {
   return format
 }
 
+function parseProxyUrl(text: string): string {
+  if (!URL.canParse(text) || new URL(text).protocol !== 'http:') throw new InvalidArgumentError('It must be http://[user:password@]host:port.')
+  return text
+}
+
 const collect = (value: string, before: readonly string[] = []): string[] => [...before, value]
 
 /** On the program only: commander then finds them before and after the sub-command. */
@@ -59,6 +66,7 @@ export function addGlobalOptions(program: Command): void {
     .addOption(
       new Option('--default-connections <count>', 'connections per router over which circuits are spread').argParser(parseConnections),
     )
+    .addOption(new Option('-x, --proxy <url>', 'reach controllers and routers through http://[user:password@]host:port').argParser(parseProxyUrl))
     .option('-v, --verbose', 'log debug lines too')
     .addOption(
       new Option('--log-formatter <form>', 'pretty, json or text (default: pretty on a terminal, else json)').argParser(parseLogFormat),
@@ -74,6 +82,7 @@ export function readGlobalOptions(program: Command): GlobalOptions {
     identityDirectory: options.identityDir as string | undefined,
     pollInterval: ((options.svcPollRate as number | undefined) ?? defaultPollSeconds) * 1000,
     connectionsPerRouter: options.defaultConnections as number | undefined,
+    proxy: options.proxy as string | undefined,
     verbose: options.verbose === true,
     logFormat: options.logFormatter as LogFormat | undefined,
     withoutEffect: reserved.map((option) => option.long ?? option.flags),

@@ -3,7 +3,7 @@ import { exitCodes } from './exit-codes.ts'
 
 /** SIGHUP is treated as SIGTERM: the terminal was closed, and what we host should leave the network in order. */
 const stopSignals = ['SIGINT', 'SIGTERM', 'SIGHUP'] as const
-type StopSignal = (typeof stopSignals)[number]
+export type StopSignal = (typeof stopSignals)[number]
 
 /** The part of `process` that is needed: a plain emitter in tests. */
 export interface SignalSource {
@@ -20,8 +20,9 @@ export interface StopSignals {
 
 /** The first signal asks for an orderly stop; any second one calls `exitNow`, which must not return to us. */
 export function watchStopSignals(source: SignalSource, exitNow: (code: ExitCode) => void): StopSignals {
-  const { promise, resolve } = Promise.withResolvers<StopSignal>()
   let seen = 0
+  let resolve: (signal: StopSignal) => void
+  const first = new Promise<StopSignal>((settle) => (resolve = settle))
   const listener = (signal: StopSignal): void => {
     seen += 1
     if (seen === 1) resolve(signal)
@@ -29,7 +30,7 @@ export function watchStopSignals(source: SignalSource, exitNow: (code: ExitCode)
   }
   for (const signal of stopSignals) source.on(signal, listener)
   return {
-    first: promise,
+    first,
     dispose() {
       for (const signal of stopSignals) source.off(signal, listener)
     },

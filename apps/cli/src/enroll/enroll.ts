@@ -26,8 +26,8 @@ export async function runEnroll({ log, terminal }: Session, options: EnrollArgum
   const jwt = await readToken(token, terminal.environment)
   const ca = options.ca === undefined ? undefined : await readNamedFile(options.ca)
   log('info', source, `generating ${options.keyAlg} key`)
-  const identity = await asEnrollError(() => enroll({ jwt, keyAlgorithm: options.keyAlg, ...(ca !== undefined && { ca }) }))
-  await asEnrollError(() => writeIdentity(identityFile, identity))
+  const identity = await asEnrollError(() => enroll({ jwt, keyAlgorithm: options.keyAlg, log, ...(ca !== undefined && { ca }) }))
+  await asEnrollError(() => writeIdentity(identityFile, { ...identity }))
   log('info', source, `enrolled successfully. identity file written to: ${identityFile}`)
   if (options.rm === true && tokenFile !== undefined) {
     await unlink(tokenFile).catch((error: Error) => log('warn', source, `the token could not be removed: ${error.message}`))

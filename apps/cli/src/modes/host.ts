@@ -7,6 +7,6 @@ import type { Session } from '../session.ts'
 export function runHost(session: Session): Promise<ExitCode> {
   return runUntilStopped(session, {
     source: 'ziti-tunnel/subcmd.host',
-    start: () => startTunneler(session, async () => ({})),
+    start: (signal) => startTunneler(session, signal, async () => ({})),
   })
 }

@@ -1,3 +1,5 @@
+import type { WantedListener } from '@tunnel/core/contracts'
+import { CodedError, isCodedError } from '@tunnel/flow'
 import { parseProxySpec } from '@tunnel/intercept-proxy'
 import { startTunneler } from '../compose.ts'
 import type { ExitCode } from '../exit-codes.ts'
@@ -16,12 +18,18 @@ const source = 'ziti-tunnel/subcmd.proxy'
 export function runProxy(session: Session, { specs, bind }: ProxyArguments): Promise<ExitCode> {
   return runUntilStopped(session, {
     source,
-    async start() {
-      const listeners = specs.map((spec) => parseProxySpec(spec))
-      return startTunneler(session, async () => {
+    async start(signal) {
+      const listeners = specs.map(readSpec)
+      return startTunneler(session, signal, async () => {
         session.log('info', source, 'starting proxy interceptor', { bind })
         return { interceptor: await createInterceptor('proxy', { bind, log: session.log }), table: { listeners, proxyConfigs: true } }
       })
     },
   })
+}
+
+function readSpec(spec: string): WantedListener {
+  const listener = parseProxySpec(spec)
+  if (isCodedError(listener)) throw new CodedError('usage.proxy-spec', listener.message, { cause: listener })
+  return listener
 }

@@ -15,7 +15,7 @@ const bind = '127.0.0.1'
 export function runBest(session: Session, identity: string | undefined): Promise<ExitCode> {
   const { options, log } = session
   const chosen = identity === undefined ? session : { ...session, options: { ...options, identities: [identity] } }
-  return runUntilStopped(chosen, { source, start: () => startTunneler(chosen, () => chooseBest(log)) })
+  return runUntilStopped(chosen, { source, start: (signal) => startTunneler(chosen, signal, () => chooseBest(log)) })
 }
 
 async function chooseBest(log: Session['log']): Promise<Composition> {
