@@ -97,6 +97,7 @@ class Poller implements ServicePoller {
     }
     if (this.#stopped) return
     this.#cancelTimer = this.#clock.after(wait, () => void this.#round())
+    if (this.#lastChangeAt !== undefined) this.#started?.resolve()
   }
 
   /** Section 2.10: a controller in trouble is asked again after a random 5 s to min(2 min, interval / 2), or when it says. */
@@ -126,7 +127,6 @@ class Poller implements ServicePoller {
     if (this.#stopped) throw stoppedError()
     this.#lastChangeAt = lastChangeAt
     this.#adopt(list)
-    this.#started?.resolve()
   }
 
   #adopt(list: readonly EdgeService[]): void {

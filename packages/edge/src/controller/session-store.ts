@@ -100,6 +100,7 @@ class Store implements ManagedSessionStore {
   }
 
   async #session(serviceId: string, type: SessionType, request: SessionRequest): Promise<ServiceSession> {
+    this.#closing.signal.throwIfAborted()
     const key = keyOf(serviceId, type)
     const entry = this.#entries.get(key)
     if (entry !== undefined) return this.#used(entry)
