@@ -1,7 +1,7 @@
+import type { Service } from '@tunnel/config'
 import type { Flow } from '@tunnel/flow'
 import { expect } from 'vitest'
 import type { BindOptions, Binding, IncomingCall, Overlay } from '../contracts/overlay.ts'
-import type { Service } from '@tunnel/config'
 import { deferred } from './deferred.ts'
 
 /** Two identities on one network, and what the suite may do to it. */
@@ -28,9 +28,8 @@ export interface OverlayFixture {
 
 /** The service, as soon as this identity knows it. */
 export async function serviceOf(overlay: Overlay, name: string): Promise<Service> {
-  const find = (): Service | undefined => [...overlay.services.values()].find((service) => service.name === name)
-  await expect.poll(find, { timeout: 8_000, interval: 5 }).toBeDefined()
-  return find()!
+  await expect.poll(() => overlay.services.get(name), { timeout: 8_000, interval: 5 }).toBeDefined()
+  return overlay.services.get(name)!
 }
 
 /** A connection between the two identities, both ends in hand. */

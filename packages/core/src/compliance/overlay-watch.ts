@@ -17,10 +17,10 @@ export function watchTests(fixture: () => OverlayFixture): void {
     unsubscribe()
   })
 
-  it('keys services by their id, and tells of encryption', async () => {
+  it('keys services by their name, and tells of encryption', async () => {
     const { dialer, services } = fixture()
     const encrypted = await serviceOf(dialer, services.encrypted)
-    expect(dialer.services.get(encrypted.id)).toBe(encrypted)
+    expect(dialer.services.get(encrypted.name)).toBe(encrypted)
     expect(encrypted.encryptionRequired).toBe(true)
     expect((await serviceOf(dialer, services.plain)).encryptionRequired).toBe(false)
   })
@@ -31,7 +31,7 @@ export function watchTests(fixture: () => OverlayFixture): void {
     const disagreements: string[] = []
     const unsubscribe = dialer.watch((change) => {
       changes.push(change)
-      const present = dialer.services.has(change.service.id)
+      const present = dialer.services.has(change.service.name)
       if (present !== (change.kind !== 'removed')) disagreements.push(`${change.kind} ${change.service.name}`)
     })
     await addService('comes-and-goes')

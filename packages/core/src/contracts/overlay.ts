@@ -79,7 +79,7 @@ export interface Binding {
  */
 export interface Overlay {
   readonly identity: OverlayIdentity
-  /** What this identity may dial or bind at present, by service id. */
+  /** What this identity may dial or bind at present, by service name. */
   readonly services: ReadonlyMap<string, Service>
   watch(listener: (change: ServiceChange) => void): Unsubscribe
   dial(service: Service, request: DialRequest, signal?: AbortSignal): Promise<Flow>

@@ -10,6 +10,7 @@ export function refuseReasonOf(code: string): RefuseReason {
     case 'dial.aborted':
       return 'reset'
     case 'dial.not-permitted':
+    case 'dial.posture':
     case 'dial.encryption-required':
       return 'prohibited'
     default:

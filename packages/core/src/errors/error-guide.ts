@@ -4,11 +4,14 @@ export interface ErrorAdvice {
   readonly next: string
 }
 
-/** Every code that a user may meet. The README's table and the help of the CLI are made of this. */
+/**
+ * Every code that a user may meet, and families (`channel`) for codes that need no advice of their own. The README's
+ * table and the help of the CLI are made of this.
+ */
 export const errorGuide: Readonly<Record<string, ErrorAdvice>> = {
   'dial.refused': {
     meaning: 'The host of the service refused the connection',
-    next: 'Read the reason in the message; check that the server behind the service runs and that its host.v1 config allows this address, port and protocol',
+    next: 'Read the reason in the message; check that the server behind the service runs, and that its host.v1 config allows this address, port and protocol',
   },
   'dial.no-terminator': {
     meaning: 'Nobody hosts the service at present',
@@ -16,7 +19,11 @@ export const errorGuide: Readonly<Record<string, ErrorAdvice>> = {
   },
   'dial.no-router': {
     meaning: 'No edge router that may be used for the service is connected',
-    next: 'Check that an edge router is online, that this host reaches its port, and the edge-router policies of the identity and the service',
+    next: 'Check that an edge router is online, that this host reaches its port, and the edge-router policies of identity and service',
+  },
+  'dial.no-service': {
+    meaning: 'The network knows no service of that name for this identity',
+    next: 'Check the spelling and the Dial service policies of the identity',
   },
   'dial.timeout': {
     meaning: 'The overlay or the host of the service did not answer in time',
@@ -28,19 +35,55 @@ export const errorGuide: Readonly<Record<string, ErrorAdvice>> = {
   },
   'dial.not-permitted': {
     meaning: 'The identity may not dial the service',
-    next: 'Ask the network administrator for a Dial service policy; posture checks that fail have the same effect',
+    next: 'Ask the network administrator for a Dial service policy',
+  },
+  'dial.posture': {
+    meaning: 'The device does not pass the posture checks of the service',
+    next: 'Look up the posture checks of the service policy, and correct what they ask of this device',
   },
   'dial.encryption-required': {
     meaning: 'The service requires end-to-end encryption and the other side sent no key',
     next: 'Update or reconfigure the hosting side; the connection is never made in clear text',
   },
-  'dial.failed': {
-    meaning: 'The dial failed in a way that has no name of its own',
-    next: 'Run again with -v and report the message',
+  dial: {
+    meaning: 'The dial failed',
+    next: 'Run again with -v, and report the message',
   },
   'overlay.closed': {
     meaning: 'The connection of this identity to the network was closed',
     next: 'Nothing while the tunneler stops; otherwise look above for the reason',
+  },
+  overlay: {
+    meaning: 'The connection of this identity to the network is not usable',
+    next: 'Look above for the reason',
+  },
+  auth: {
+    meaning: 'The controller did not log this identity in',
+    next: 'Check that the identity still exists at the controller and that its certificate is valid; otherwise enroll anew',
+  },
+  controller: {
+    meaning: 'A controller did not answer as it should',
+    next: 'Check that the controller runs, that this host reaches its address, and the log of the controller; it is tried again by itself',
+  },
+  enroll: {
+    meaning: 'The enrollment failed',
+    next: 'Ask for a new token if this one is used or expired; check that this host reaches the controller',
+  },
+  channel: {
+    meaning: 'The connection to an edge router ended or could not be made',
+    next: 'Check that the router runs and that this host reaches its port; it is tried again by itself',
+  },
+  circuit: {
+    meaning: 'The connection through the network ended out of order',
+    next: 'Connect again; if it comes often, look at the logs of routers and of the hosting side',
+  },
+  'bind.not-permitted': {
+    meaning: 'The identity may not host the service',
+    next: 'Ask the network administrator for a Bind service policy',
+  },
+  bind: {
+    meaning: 'The service could not be offered on a router, or no longer',
+    next: 'Check the Bind service policy and the edge routers; it is tried again by itself',
   },
   'tunnel.stopped': {
     meaning: 'The tunneler was stopped while the flow was alive',
@@ -79,7 +122,7 @@ export const errorGuide: Readonly<Record<string, ErrorAdvice>> = {
     next: 'Check the name in the host config and the DNS of this host',
   },
   'host.source-unavailable': {
-    meaning: 'The outgoing connection cannot be made from the source address that the caller asks for',
+    meaning: 'The connection to the server cannot be made from the source address that the caller asks for',
     next: 'Add the address to this host, or remove sourceIp from the intercept.v1 config',
   },
   'host.proxy-failed': {
@@ -98,49 +141,89 @@ export const errorGuide: Readonly<Record<string, ErrorAdvice>> = {
     meaning: 'The service could not be offered on the network',
     next: 'Check the Bind service policy and the edge routers; it is tried again by itself',
   },
-  'proxy.listen-failed': {
-    meaning: 'A listener of proxy mode could not be opened',
-    next: 'Read the reason in the message: another program has the port, or the address is not of this host; it is tried again by itself',
-  },
-  'proxy.address-in-use': {
-    meaning: 'Another program listens on the port of a listener',
+  'proxy.port-in-use': {
+    meaning: 'Another program, or another service, has the port of a listener',
     next: 'Stop that program or choose another port: SERVICE:PORT',
+  },
+  'proxy.port-forbidden': {
+    meaning: 'This user may not listen on that port',
+    next: 'Choose a port of 1024 or above, or grant CAP_NET_BIND_SERVICE',
+  },
+  'proxy.port-invalid': {
+    meaning: 'The port of a listener is not from 1 to 65535',
+    next: 'Correct SERVICE:PORT, or `port` in the proxy.v1 config',
   },
   'proxy.address-unavailable': {
     meaning: 'The address of a listener is not an address of this host',
     next: 'Correct --bind, or `binding` in the proxy.v1 config',
   },
-  'proxy.permission': {
-    meaning: 'This user may not listen on that port',
-    next: 'Choose a port of 1024 or above, or grant CAP_NET_BIND_SERVICE',
+  'proxy.interface-unknown': {
+    meaning: 'The `binding` of a listener is neither an IP address nor an interface with one',
+    next: 'Correct --bind, or `binding` in the proxy.v1 config',
+  },
+  'proxy.spec-invalid': {
+    meaning: 'An argument of proxy mode cannot be read',
+    next: 'Write SERVICE:PORT or SERVICE:PORT:udp',
+  },
+  proxy: {
+    meaning: 'A listener of proxy mode could not be opened',
+    next: 'Read the reason in the message; it is tried again by itself',
   },
   'intercept.failed': {
     meaning: 'The interceptor could not make its changes to the host',
     next: 'Read the message; it is tried again by itself',
   },
-  'identity.not-found': {
-    meaning: 'The identity file does not exist',
-    next: 'Check the path of -i; enroll first with `ziti-tunnel enroll -j TOKEN.jwt -o IDENTITY.json`',
+  'identity.missing': {
+    meaning: 'There is no identity file at that path',
+    next: 'Check the path of -i; enroll first with `ziti-tunnel enroll`',
+  },
+  'identity.none': {
+    meaning: 'No identity was given',
+    next: 'Name one with -i FILE or --identity-dir DIRECTORY; enroll first with `ziti-tunnel enroll`',
   },
   'identity.unreadable': {
     meaning: 'The identity file cannot be read',
     next: 'Check owner and mode of the file: it should be 0600 and of the user that runs the tunneler',
   },
-  'identity.malformed': {
+  'identity.unwritable': {
+    meaning: 'The identity file cannot be written',
+    next: 'Check owner and mode of the directory, and the space on the disk',
+  },
+  'identity.not-json': {
     meaning: 'The identity file is not what an enrollment writes',
-    next: 'Correct the named field, or enroll again',
+    next: 'Give the .json file, not the token; enroll again if it is damaged',
+  },
+  'identity.field': {
+    meaning: 'A member of the identity file is missing or wrong',
+    next: 'Correct the field that the message names, or enroll again',
+  },
+  'identity.locator': {
+    meaning: 'A key or certificate that the identity file names cannot be read',
+    next: 'Correct the path that the message names',
   },
   'identity.key-mismatch': {
     meaning: 'Key and certificate of the identity do not belong together',
-    next: 'Restore the file that was written with the certificate, or enroll again',
+    next: 'Restore the pair that was written by one enrollment, or enroll again',
   },
   'identity.expired': {
     meaning: 'The certificate of the identity is no longer valid',
     next: 'Check the clock of this host; otherwise ask for a new enrollment token',
   },
-  'config.malformed': {
+  'identity.not-yet-valid': {
+    meaning: 'The certificate of the identity is not valid yet',
+    next: 'Check the clock of this host',
+  },
+  'config.invalid': {
     meaning: 'A config of the service does not have the form that its type wants',
     next: 'Correct the named field at the controller; other services are not affected',
+  },
+  'config.template': {
+    meaning: 'A template in a config of the service is broken',
+    next: 'Correct the template that the message names at the controller',
+  },
+  'flow.reset': {
+    meaning: 'The other end reset the connection',
+    next: 'Look at the log of that end',
   },
   'flow.overrun': {
     meaning: 'A part of the tunneler sent without regard to back-pressure',

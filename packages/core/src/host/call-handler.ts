@@ -8,7 +8,7 @@ import type { FlowPair } from '../flows/join.ts'
 import { createThrottledLog } from '../metrics/throttled-log.ts'
 import { callTarget } from './call-target.ts'
 import type { ServerTarget } from './host-dialer.ts'
-import type { HostContext } from './hosted-terminator.ts'
+import type { HostContext } from './host-context.ts'
 
 export interface CallHandler {
   readonly connections: number

@@ -5,7 +5,7 @@ import { discard } from '../flows/join.ts'
 import type { Baseline } from './bind-options.ts'
 import { afterResult, applyActions, noHistory } from './health-state.ts'
 import type { HostDialer } from './host-dialer.ts'
-import type { HostContext } from './hosted-terminator.ts'
+import type { HostContext } from './host-context.ts'
 
 interface Check {
   readonly interval: Milliseconds

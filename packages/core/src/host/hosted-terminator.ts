@@ -1,26 +1,12 @@
 import type { HostV1, Service } from '@tunnel/config'
-import type { Clock, Log } from '@tunnel/flow'
 import type { Overlay } from '../contracts/overlay.ts'
 import { describeError } from '../errors/describe-error.ts'
-import type { FlowRegistry } from '../flows/flow-registry.ts'
-import type { Limits } from '../limits.ts'
-import type { Counters } from '../metrics/counters.ts'
 import { baselineOf, bindOptionsOf } from './bind-options.ts'
 import type { Baseline } from './bind-options.ts'
 import { createBindingKeeper } from './binding-keeper.ts'
 import { createCallHandler } from './call-handler.ts'
 import { createHealthChecks } from './health-checks.ts'
-import type { HostDialer } from './host-dialer.ts'
-
-/** What all hosting of one tunneler shares. */
-export interface HostContext {
-  readonly dialer: HostDialer
-  readonly limits: Limits
-  readonly registry: FlowRegistry
-  readonly counters: Counters
-  readonly clock: Clock
-  readonly log: Log
-}
+import type { HostContext } from './host-context.ts'
 
 export interface HostedStatus extends Baseline {
   readonly service: string

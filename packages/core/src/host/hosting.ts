@@ -4,7 +4,8 @@ import type { Overlay } from '../contracts/overlay.ts'
 import { hostsOf } from '../services/parsed-config.ts'
 import type { OwnedService } from '../services/service-directory.ts'
 import { createHostedTerminator } from './hosted-terminator.ts'
-import type { HostContext, HostedStatus, HostedTerminator } from './hosted-terminator.ts'
+import type { HostContext } from './host-context.ts'
+import type { HostedStatus, HostedTerminator } from './hosted-terminator.ts'
 
 /** Offers, for every identity, the services that it may bind and that have a host config. */
 export interface Hosting {

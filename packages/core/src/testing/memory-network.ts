@@ -39,7 +39,6 @@ export function createMemoryNetwork(options: MemoryNetworkOptions = {}): MemoryN
   }
   const overlays: MemoryOverlay[] = []
   const tell = (change: ServiceChange): void => overlays.forEach((overlay) => overlay.tell(change))
-  const named = (name: string): Service | undefined => [...shared.services.values()].find((service) => service.name === name)
 
   return {
     createIdentity(name, facts = {}) {
@@ -48,16 +47,16 @@ export function createMemoryNetwork(options: MemoryNetworkOptions = {}): MemoryN
       return overlay
     },
     addService(facts) {
-      const previous = named(facts.name)
+      const previous = shared.services.get(facts.name)
       const service = { ...(previous ?? plainService(facts.name)), ...facts }
-      shared.services.set(service.id, service)
+      shared.services.set(service.name, service)
       tell(previous ? { kind: 'changed', service, previous } : { kind: 'added', service })
       return service
     },
     removeService(name) {
-      const service = named(name)
+      const service = shared.services.get(name)
       if (!service) return
-      shared.services.delete(service.id)
+      shared.services.delete(service.name)
       tell({ kind: 'removed', service })
     },
     close: async () => void (await Promise.all(overlays.map((overlay) => overlay.close()))),
@@ -68,6 +67,7 @@ export function createMemoryNetwork(options: MemoryNetworkOptions = {}): MemoryN
 export interface SharedState {
   readonly clock: Clock
   readonly dialTimeout: Milliseconds
+  /** By name. */
   readonly services: Map<string, Service>
   readonly terminators: Set<Terminator>
   nextCircuit: number

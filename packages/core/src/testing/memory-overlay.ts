@@ -109,7 +109,7 @@ export class MemoryOverlay implements Overlay {
 
   #call(service: Service, request: DialRequest, signal?: AbortSignal): Promise<Accepted> {
     if (this.#closed) return Promise.reject(new CodedError('overlay.closed', this.#closed.message))
-    if (!service.permissions.includes('Dial') || !this.#shared.services.has(service.id)) {
+    if (!service.permissions.includes('Dial') || !this.#shared.services.has(service.name)) {
       return Promise.reject(new CodedError('dial.not-permitted', `may not dial "${service.name}"`))
     }
     const terminator = choose(this.#shared.terminators, service, request.identity)
