@@ -19,6 +19,10 @@ export interface ChannelOptions {
   readonly closed: (reason: ChannelCloseReason) => void
 }
 
+/** A stream in memory may bring more in one chunk than a socket would: a stop must not wait for all of it. */
+const feedBytes = 64 * 1024
+const nothing = new Uint8Array(0)
+
 /**
  * Frames over one stream of an SDK: reading that can be stopped as a whole, writing in batches, replies matched with
  * their requests. It knows nothing of what the frames mean.
@@ -27,6 +31,9 @@ export class Channel {
   readonly id = randomBytes(6).toString('base64url')
   readonly #options: ChannelOptions
   readonly #writer: FrameWriter
+  readonly #reader: FrameReader
+  #unread: Uint8Array = nothing
+  #feeding = false
   readonly #waiting = new Set<CircuitWay>()
   readonly #replies = new Map<number, (reply: Frame) => void>()
   /** The reader looks at it for each frame: the hello has its own limits (protocol section 3.2). */
@@ -43,14 +50,16 @@ export class Channel {
     this.#options = options
     const { stream, clock } = options
     this.#writer = new FrameWriter({ stream, clock, drained: () => this.#drained() })
-    const reader = new FrameReader({
+    this.#reader = new FrameReader({
       limits: this.#limits,
       frame: (frame) => this.#received(frame),
       refused: (reason) => this.close(reason),
     })
     stream.on('data', (chunk: Uint8Array) => {
       options.counters.bytesIn += chunk.length
-      if (!this.#closed) reader.push(chunk)
+      // The stream calls only while nothing is left of its last chunk, or once more if it was paused in between.
+      this.#unread = this.#unread.length === 0 ? chunk : Buffer.concat([this.#unread, chunk])
+      this.#feed()
     })
     stream.on('end', () => this.close('peer-closed'))
     stream.on('error', () => this.close('socket-error'))
@@ -175,6 +184,7 @@ export class Channel {
     this.#writer.kill()
     this.#waiting.clear()
     this.#replies.clear()
+    this.#unread = nothing
     if (this.#blocks > 0) this.#options.counters.blockedChannels -= 1
     this.#options.counters.closed(reason)
     this.#options.closed(reason)
@@ -205,9 +215,29 @@ export class Channel {
     drainWays(this.#waiting, () => this.#writer.room)
   }
 
+  get #stopped(): boolean {
+    return this.#blocks > 0 || this.#frozen || this.#outputBlocked || this.#deaf
+  }
+
   #flow(): void {
     if (this.#closed) return
-    if (this.#blocks > 0 || this.#frozen || this.#outputBlocked || this.#deaf) this.#options.stream.pause()
-    else this.#options.stream.resume()
+    if (this.#stopped) {
+      this.#options.stream.pause()
+    } else {
+      this.#feed()
+      if (!this.#stopped) this.#options.stream.resume()
+    }
+  }
+
+  #feed(): void {
+    if (this.#feeding) return
+    this.#feeding = true
+    while (this.#unread.length > 0 && !this.#stopped && !this.#closed) {
+      const part = this.#unread.subarray(0, feedBytes)
+      this.#unread = this.#unread.subarray(part.length)
+      this.#reader.push(part)
+    }
+    if (this.#unread.length === 0 || this.#closed) this.#unread = nothing
+    this.#feeding = false
   }
 }

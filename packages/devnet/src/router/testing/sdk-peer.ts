@@ -2,6 +2,7 @@ import type { Duplex } from 'node:stream'
 import {
   ContentType,
   encodeFrame,
+  encodeInt32,
   encodeString,
   encodeUint32,
   FrameReader,
@@ -106,8 +107,9 @@ export class SdkPeer {
   /** Answers a Dial of the router with success. Returns the new id. */
   async accepts(headers: readonly Entry[] = []): Promise<number> {
     const dial = await this.hears(ContentType.Dial)
-    const id = uint32Header(dial.headers, HeaderId.RouterProvidedConnId)!
-    this.says(ContentType.DialSuccess, [[HeaderId.ReplyFor, int32(dial.sequence)], connId(dial.connectionId!), ...headers], encodeUint32(id))
+    const id = uint32Header(dial.headers, HeaderId.RouterProvidedConnId)
+    if (id === undefined || dial.connectionId === undefined) throw new Error('a dial without ids')
+    this.says(ContentType.DialSuccess, [[HeaderId.ReplyFor, encodeInt32(dial.sequence)], connId(dial.connectionId), ...headers], encodeUint32(id))
     return id
   }
 
@@ -126,10 +128,4 @@ export class SdkPeer {
     this.#listener?.()
     this.#listener = undefined
   }
-}
-
-const int32 = (value: number): Uint8Array => {
-  const bytes = new Uint8Array(4)
-  new DataView(bytes.buffer).setInt32(0, value, true)
-  return bytes
 }

@@ -34,46 +34,55 @@ const identities = ['alice', 'bob', 'host']
 const services = ['echo', 'secret']
 const noTls = { cert: '', key: '', ca: '' }
 
+const listen = <Item>(set: Set<Item>, item: Item): (() => void) => {
+  set.add(item)
+  return () => set.delete(item)
+}
+
+/** What the tests change behind the authority's back. */
+class TestState {
+  readonly terminators: Terminator[] = []
+  readonly expiries = new Map<string, number>()
+  readonly ended = new Set<string>()
+  readonly apiListeners = new Set<(id: string) => void>()
+  readonly serviceListeners = new Set<(id: string) => void>()
+}
+
+const createTestAuthority = ({ terminators, expiries, ended, apiListeners, serviceListeners }: TestState): RouterAuthority => ({
+  checkApiSession(token, certificate): ApiSession | 'unknown' | 'foreign' {
+    const name = identities.find((identity) => token === `${identity}-token` || token === `${identity}-next`)
+    if (name === undefined || ended.has(`api-${name}`)) return 'unknown'
+    // A real certificate is anybody's; streams in memory show their name.
+    if (certificate.length < 100 && Buffer.from(certificate).toString() !== name) return 'foreign'
+    const expiresAt = expiries.get(token)
+    const kind = expiresAt === undefined ? 'legacy' : 'oidc'
+    return { id: `api-${name}`, identityId: `id-${name}`, identityName: name, kind, ...(expiresAt !== undefined && { expiresAt }) }
+  },
+  checkServiceSession(token, session): ServiceSession | undefined {
+    const [type, serviceId] = token.split(':')
+    if ((type !== 'Dial' && type !== 'Bind') || serviceId === undefined) return undefined
+    return { id: `${session.id}-${token}`, token, serviceId, type }
+  },
+  service: (id) => (services.includes(id) ? { id, name: `the ${id} service`, encryptionRequired: id === 'secret' } : undefined),
+  terminators: {
+    add: (terminator) => void terminators.push(terminator),
+    remove(id) {
+      const at = terminators.findIndex((terminator) => terminator.id === id)
+      if (at >= 0) terminators.splice(at, 1)
+    },
+    list: (serviceId) => terminators.filter((terminator) => terminator.serviceId === serviceId),
+  },
+  onApiSessionEnded: (listener) => listen(apiListeners, listener),
+  onServiceSessionEnded: (listener) => listen(serviceListeners, listener),
+})
+
 /**
  * Routers without a controller: identities alice, bob and host, services echo and secret (encrypted), and any service
  * session whose token is `Dial:<service>` or `Bind:<service>`.
  */
 export function createTestNetwork({ clock, windowBytes, faults, fabricFaults }: TestNetworkOptions = {}): TestNetwork {
-  const terminators: Terminator[] = []
-  const expiries = new Map<string, number>()
-  const ended = new Set<string>()
-  const apiListeners = new Set<(id: string) => void>()
-  const serviceListeners = new Set<(id: string) => void>()
-  const listen = <Item>(set: Set<Item>, item: Item): (() => void) => {
-    set.add(item)
-    return () => set.delete(item)
-  }
-  const authority: RouterAuthority = {
-    checkApiSession(token, certificate): ApiSession | 'unknown' | 'foreign' {
-      const name = identities.find((identity) => token === `${identity}-token` || token === `${identity}-next`)
-      if (name === undefined || ended.has(`api-${name}`)) return 'unknown'
-      if (Buffer.from(certificate).toString() !== name && certificate.length < 100) return 'foreign'
-      const expiresAt = expiries.get(token)
-      const kind = expiresAt === undefined ? 'legacy' : 'oidc'
-      return { id: `api-${name}`, identityId: `id-${name}`, identityName: name, kind, ...(expiresAt !== undefined && { expiresAt }) }
-    },
-    checkServiceSession(token, session): ServiceSession | undefined {
-      const [type, serviceId] = token.split(':')
-      if ((type !== 'Dial' && type !== 'Bind') || serviceId === undefined) return undefined
-      return { id: `${session.id}-${token}`, token, serviceId, type }
-    },
-    service: (id) => (services.includes(id) ? { id, name: `the ${id} service`, encryptionRequired: id === 'secret' } : undefined),
-    terminators: {
-      add: (terminator) => void terminators.push(terminator),
-      remove(id) {
-        const at = terminators.findIndex((terminator) => terminator.id === id)
-        if (at >= 0) terminators.splice(at, 1)
-      },
-      list: (serviceId) => terminators.filter((terminator) => terminator.serviceId === serviceId),
-    },
-    onApiSessionEnded: (listener) => listen(apiListeners, listener),
-    onServiceSessionEnded: (listener) => listen(serviceListeners, listener),
-  }
+  const state = new TestState()
+  const authority = createTestAuthority(state)
   const fabric = createFabric({
     ...(clock && { clock }),
     ...(windowBytes !== undefined && { windowBytes }),
@@ -87,13 +96,13 @@ export function createTestNetwork({ clock, windowBytes, faults, fabricFaults }: 
   return {
     fabric,
     authority,
-    terminators,
+    terminators: state.terminators,
     endApiSession(id) {
-      ended.add(id)
-      for (const listener of [...apiListeners]) listener(id)
+      state.ended.add(id)
+      for (const listener of [...state.apiListeners]) listener(id)
     },
-    endServiceSession: (id) => [...serviceListeners].forEach((listener) => listener(id)),
-    setExpiry: (token, expiresAt) => void expiries.set(token, expiresAt),
+    endServiceSession: (id) => [...state.serviceListeners].forEach((listener) => listener(id)),
+    setExpiry: (token, expiresAt) => void state.expiries.set(token, expiresAt),
     router: (id = 'r1', options = {}) =>
       createRouter({
         authority, fabric, id, name: id, host: '127.0.0.1', port: 0, tls: noTls,
@@ -107,6 +116,6 @@ export function createTestNetwork({ clock, windowBytes, faults, fabricFaults }: 
       return peer
     },
     target: (serviceId, target, routerId = 'r1') =>
-      void terminators.push({ id: `${routerId}-${target.port}`, serviceId, routerId, instance: '', cost: 0, precedence: 0, kind: 'router', target }),
+      void state.terminators.push({ id: `${routerId}-${target.port}`, serviceId, routerId, instance: '', cost: 0, precedence: 0, kind: 'router', target }),
   }
 }
