@@ -4,10 +4,10 @@ import { isJson, parseFields, textOf, textsOf } from '../call.ts'
 import type { ControllerContext, Route } from '../context.ts'
 import { checkCertificate } from '../credentials.ts'
 import type { Reply } from '../reply.ts'
-import { fail, succeed } from '../reply.ts'
+import { fail } from '../reply.ts'
 
 export const loginRoutes: readonly Route[] = [
-  { method: 'GET', path: '/oidc/login/auth-queries', open: () => succeed({ authQueries: [] }) },
+  { method: 'GET', path: '/oidc/login/auth-queries', open: () => ({ status: 200, body: JSON.stringify({ authQueries: [] }) }) },
   { method: 'GET', path: '/oidc/login/:method', open: showLogin },
   { method: 'POST', path: '/oidc/login/cert', open: logIn },
   { method: 'POST', path: '/oidc/login/:method', open: () => fail('INVALID_AUTH') },

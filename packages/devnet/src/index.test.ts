@@ -1,0 +1,24 @@
+import { execFile } from 'node:child_process'
+import { readFileSync } from 'node:fs'
+import { fileURLToPath } from 'node:url'
+import { promisify } from 'node:util'
+import { describe, expect, it } from 'vitest'
+
+const read = (path: string) => readFileSync(new URL(path, import.meta.url), 'utf8')
+const exampleIn = (text: string) => /```ts\n([^]*?)```/.exec(text)?.[1] ?? ''
+const example = exampleIn(read('../README.md'))
+
+describe('the example', () => {
+  it('is the same in the README and in the module', () => {
+    expect(example).toContain('createNetwork')
+    expect(exampleIn(read('index.ts').replaceAll(/^ \* ?/gm, ''))).toBe(example)
+  })
+
+  it('works, and ends', async () => {
+    const { stdout } = await promisify(execFile)(
+      process.execPath, ['--conditions=tunnel-source', '--input-type=module', '--eval', example],
+      { cwd: fileURLToPath(new URL('..', import.meta.url)), timeout: 9000 },
+    )
+    expect(stdout).toMatch(/^https:\/\/127\.0\.0\.1:\d+\/edge\/client\/v1 is up\n$/)
+  })
+})
