@@ -289,6 +289,16 @@ describe('stop', () => {
     expect(clock.pending).toBe(0)
   })
 
+  it('does not wait for a controller that hangs', async () => {
+    const { authenticator, network, clock, stub } = await scene({ auth: 'legacy' })
+    await authenticator.start()
+    network.intercept = () => 'hang'
+    const stopped = authenticator.stop()
+    await expect.poll(() => stub.log.at(-1)).toBe('DELETE /edge/client/v1/current-api-session')
+    clock.advance(2000)
+    await stopped
+  })
+
   it('ends a start that waits', async () => {
     const { authenticator, stub, clock } = await scene()
     await stub.close()

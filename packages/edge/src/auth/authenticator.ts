@@ -1,5 +1,6 @@
 import { CodedError, isCodedError, silentLog, systemClock, toCodedError, type Cancel, type Clock, type Log, type Milliseconds } from '@tunnel/flow'
 import { createBackoff } from '../controller/backoff.ts'
+import { createDeferred } from '../controller/deferred.ts'
 import { createFailureLog } from '../controller/failure-log.ts'
 import { between, type Random } from '../controller/random.ts'
 import type { RestClient } from '../controller/rest-client.ts'
@@ -42,6 +43,7 @@ export interface Authenticator {
 const firstWait = 5000
 const maxWait = 60_000
 const refreshRetry = 5000
+const logoutPatience = 2000
 
 export function createAuthenticator(options: AuthenticatorOptions): Authenticator {
   return new Keeper(options)
@@ -124,8 +126,16 @@ class Keeper implements Authenticator {
     this.#cancelTimer()
     this.#listeners.clear()
     this.#giveUp(stoppedError())
-    // The token may have ended, the controller be gone: nothing to be done about either.
-    await this.#login?.logout().catch(() => {})
+    await this.#logOut(this.#login)
+  }
+
+  /** The token may have ended, the controller be gone: nothing to be done about either, nor to be waited for. */
+  async #logOut(login: Login | undefined): Promise<void> {
+    if (login === undefined) return
+    const patience = createDeferred<void>()
+    const cancel = this.#clock.after(logoutPatience, () => patience.resolve())
+    await Promise.race([login.logout().catch(() => {}), patience.promise])
+    cancel()
   }
 
   #logIn(): Promise<ApiSession> {
@@ -141,7 +151,7 @@ class Keeper implements Authenticator {
     try {
       const login = await this.#oneLogin()
       if (this.#stopped) {
-        await login.logout().catch(() => {})
+        await this.#logOut(login)
         throw stoppedError()
       }
       this.#backoff.reset()

@@ -37,7 +37,7 @@ export function loginRefusal(error: unknown, context: LoginContext): unknown {
 }
 
 /** Why no controller can accept our own certificate, if that is so. */
-export function certificateTrouble(cert: string, now: number): string | undefined {
+function certificateTrouble(cert: string, now: number): string | undefined {
   let leaf: X509Certificate
   try {
     leaf = new X509Certificate(cert)

@@ -34,7 +34,7 @@ export interface ControllerSessionOptions {
   readonly log?: Log
 }
 
-/** The control plane of one identity: login, identity, services, service sessions. Does nothing before `start`. */
+/** The control plane of one identity: login, identity, services, service sessions. Does nothing before `start`. Throws `identity.credentials`, `controller.no-url`. */
 export function createControllerSession(options: ControllerSessionOptions): ControllerSession & { readonly controller: EdgeController } {
   return new Session(options)
 }
@@ -57,6 +57,7 @@ class Session implements ControllerSession {
   readonly #stopping = createDeferred<never>()
   #identity: IdentityInfo | undefined
   #missingAt: Milliseconds = -Infinity
+  #started: Promise<void> | undefined
   #stopped = false
 
   constructor(options: ControllerSessionOptions) {
@@ -78,7 +79,7 @@ class Session implements ControllerSession {
     this.sessions = createSessionStore({ ...common, controller, serviceMissing: () => this.#serviceMissing() })
     // First of the listeners, so that none of the others meets a session of before.
     this.onToken((_session, change) => {
-      if (change === 'replaced') this.sessions.clear()
+      if (change === 'replaced') this.#loggedIn()
     })
     this.services.watch(({ kind, service }) => {
       if (kind !== 'added') this.sessions.forget(service.id)
@@ -109,7 +110,11 @@ class Session implements ControllerSession {
     return this.controller.currentIdentityEdgeRouters()
   }
 
-  async start(): Promise<void> {
+  start(): Promise<void> {
+    return (this.#started ??= this.#start())
+  }
+
+  async #start(): Promise<void> {
     await this.#authenticator.start()
     this.#identity = await this.#readIdentity()
     await this.#learnControllers()
@@ -124,6 +129,12 @@ class Session implements ControllerSession {
     this.sessions.close()
     await this.#authenticator.stop()
     this.#http.close()
+  }
+
+  #loggedIn(): void {
+    this.sessions.clear()
+    // Costs and name may have changed while we were away; what we know is good enough if this fails.
+    if (this.#identity !== undefined) this.controller.currentIdentity().then((identity) => (this.#identity = identity), () => {})
   }
 
   async #readIdentity(): Promise<IdentityInfo> {

@@ -137,6 +137,10 @@ describe('trust', () => {
     await expect(client().get(stub.origin)).rejects.toMatchObject({ code: 'controller.untrusted', message: expect.stringContaining(text) })
   })
 
+  it('needs credentials that can be read', () => {
+    expect(() => createHttpClient({ credentials: { cert: 'x', key: 'y' }, path: {} })).toThrow(expect.objectContaining({ code: 'identity.credentials' }))
+  })
+
   it('is refused to a certificate for other names', async () => {
     const stub = await served(() => ({}))
     const url = stub.origin.replace('127.0.0.1', 'other.test')

@@ -38,6 +38,7 @@ export interface HttpClient {
   close(): void
 }
 
+/** Throws `identity.credentials`. */
 export function createHttpClient(options: HttpClientOptions): HttpClient {
   const agent = new TlsAgent(options)
   const clock = options.clock ?? systemClock

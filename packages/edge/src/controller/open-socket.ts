@@ -8,10 +8,19 @@ export interface Target {
   readonly port: number
 }
 
-/** A connected TCP socket to `target`, by the way that `path` describes. Rejects with the plain error of the system. */
-export function openSocket(target: Target, path: NetworkPath, signal: AbortSignal): Promise<Socket> {
-  if (path.proxy !== undefined) return connectThroughProxy(target, path.proxy, path, signal)
-  return openDirect(target, path, signal)
+/** A connected TCP socket to `target`, by the way that `path` describes. Rejects with the plain error of the system. After that `signal` means nothing to it. */
+export async function openSocket(target: Target, path: NetworkPath, signal: AbortSignal): Promise<Socket> {
+  // Sockets listen to the signal that they were made with as long as they live; this one is silent once they are connected.
+  const opening = new AbortController()
+  const abort = () => opening.abort(signal.reason)
+  if (signal.aborted) abort()
+  else signal.addEventListener('abort', abort, { once: true })
+  try {
+    if (path.proxy !== undefined) return await connectThroughProxy(target, path.proxy, path, opening.signal)
+    return await openDirect(target, path, opening.signal)
+  } finally {
+    signal.removeEventListener('abort', abort)
+  }
 }
 
 function openDirect(target: Target, path: NetworkPath, signal: AbortSignal): Promise<Socket> {

@@ -2,7 +2,7 @@ import { CodedError } from '@tunnel/flow'
 import type { Page } from './schemas/envelope.ts'
 
 /** Controllers give no more at once (protocol section 11.2). */
-export const pageLimit = 500
+const pageLimit = 500
 // Far above what a network has; a controller that never comes to an end must not fill our memory.
 const maxItems = 100_000
 

@@ -2,9 +2,9 @@ import { once } from 'node:events'
 import { Agent, type RequestOptions } from 'node:https'
 import { isIP } from 'node:net'
 import type { Duplex } from 'node:stream'
-import { connect, type ConnectionOptions, type TLSSocket } from 'node:tls'
+import { connect, createSecureContext, type ConnectionOptions, type SecureContext, type TLSSocket } from 'node:tls'
 import { callbackify } from 'node:util'
-import { systemClock, type Clock } from '@tunnel/flow'
+import { CodedError, systemClock, type Clock } from '@tunnel/flow'
 import { openSocket, unbracketed } from './open-socket.ts'
 import type { NetworkPath, TlsCredentials } from './types.ts'
 
@@ -30,11 +30,13 @@ const connectLimit = 15_000
  */
 export class TlsAgent extends Agent {
   readonly #options: TlsAgentOptions
+  readonly #context: SecureContext
   readonly #opening = new Set<AbortController>()
 
   constructor(options: TlsAgentOptions) {
     super({ keepAlive: true, maxSockets: 8, timeout: idleLimit })
     this.#options = options
+    this.#context = secureContext(options.credentials)
   }
 
   override createConnection(options: RequestOptions, callback?: (error: Error | null, stream: Duplex) => void): undefined {
@@ -48,7 +50,6 @@ export class TlsAgent extends Agent {
   }
 
   async #open(target: { host: string; port: number }): Promise<TLSSocket> {
-    // A signal of its own, which cannot abort once the socket is made: sockets keep listening to theirs.
     const opening = new AbortController()
     const cancel = (this.#options.clock ?? systemClock).after(connectLimit, () => {
       opening.abort(Object.assign(new Error('timeout'), { code: 'ETIMEDOUT' }))
@@ -56,22 +57,32 @@ export class TlsAgent extends Agent {
     this.#opening.add(opening)
     try {
       const socket = await openSocket(target, this.#options.path, opening.signal)
-      return await handshake({ ...tlsOptions(target.host, this.#options), socket }, this.#options.pin, opening.signal)
+      return await handshake({ ...this.#tlsOptions(target.host), socket }, this.#options.pin, opening.signal)
     } finally {
       cancel()
       this.#opening.delete(opening)
     }
   }
+
+  #tlsOptions(host: string): ConnectionOptions {
+    return {
+      secureContext: this.#context,
+      host,
+      // RFC 6066 section 3: no address in SNI.
+      servername: isIP(host) === 0 ? host : '',
+      ALPNProtocols: ['http/1.1'],
+      rejectUnauthorized: this.#options.pin === undefined,
+    }
+  }
 }
 
-function tlsOptions(host: string, { credentials, pin }: TlsAgentOptions): ConnectionOptions {
-  return {
-    ...credentials,
-    host,
-    // RFC 6066 section 3: no address in SNI.
-    servername: isIP(host) === 0 ? host : '',
-    ALPNProtocols: ['http/1.1'],
-    rejectUnauthorized: pin === undefined,
+/** Parsed once for all connections, and so that a broken PEM is found before anything is started. */
+function secureContext(credentials: TlsCredentials): SecureContext {
+  try {
+    return createSecureContext(credentials)
+  } catch (cause) {
+    const why = cause instanceof Error ? cause.message : String(cause)
+    throw new CodedError('identity.credentials', `Key, certificate or CA of the identity cannot be used: ${why}.`, { cause })
   }
 }
 
