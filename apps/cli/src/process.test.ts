@@ -4,7 +4,8 @@ import { mkdir, mkdtemp, readdir, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
-import { afterEach, beforeEach, describe, expect, it } from 'vitest'
+import { createNetwork } from '@tunnel/devnet'
+import { afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest'
 
 // The whole program in a process of its own, from sources: what a user sees.
 const main = fileURLToPath(new URL('main.ts', import.meta.url))
@@ -36,13 +37,12 @@ function start(argv: string[], options: { input?: string; environment?: Record<s
   let out = ''
   let err = ''
   child.stdout.on('data', (data) => (out += data))
-  const said = (text: string) =>
-    new Promise<void>((resolve) => {
-      const look = () => err.includes(text) && resolve()
-      child.stderr.on('data', look)
-      look()
-    })
   child.stderr.on('data', (data) => (err += data))
+  const said = (text: string) =>
+    new Promise<void>((resolve, reject) => {
+      child.stderr.on('data', () => err.includes(text) && resolve())
+      child.on('close', () => reject(new Error(`it never said '${text}': ${err}`)))
+    })
   child.stdin.end(options.input ?? '')
   const ended = new Promise<Outcome>((resolve) => child.on('close', (code, signal) => resolve({ code, signal, out, err })))
   return { child, ended, said }
@@ -50,8 +50,24 @@ function start(argv: string[], options: { input?: string; environment?: Record<s
 
 const run = (argv: string[], options?: Parameters<typeof start>[1]) => start(argv, options).ended
 
-/** An identity that is good to read, of a controller that nobody runs. */
-const unreachable = JSON.stringify({ ztAPI: 'https://127.0.0.1:9/edge/client/v1', id: {} })
+/** Two identities that are good to read, of a network that is gone. */
+async function identitiesOfNowhere() {
+  const network = await createNetwork()
+  try {
+    await Promise.all([network.createIdentity('one'), network.createIdentity('two')])
+    return await Promise.all([network.identityJson('one'), network.identityJson('two')])
+  } finally {
+    await network.close()
+  }
+}
+
+let one: Awaited<ReturnType<typeof identitiesOfNowhere>>[0]
+let two: typeof one
+let unreachable: string
+beforeAll(async () => {
+  ;[one, two] = await identitiesOfNowhere()
+  unreachable = JSON.stringify(one)
+})
 
 describe('a bad identity: one line, exit code 3, nothing written', () => {
   const cases: [what: string, content: string | undefined, says: RegExp][] = [
@@ -64,11 +80,18 @@ describe('a bad identity: one line, exit code 3, nothing written', () => {
   it.each(cases)('%s', async (_, content, says) => {
     if (content !== undefined) await writeFile(join(directory, 'bad.json'), content)
     const before = await readdir(directory)
-    const { code, out, err } = await run(['proxy', 'a:0', '-i', 'bad.json', '--log-formatter', 'pretty'])
+    const { code, out, err } = await run(['proxy', 'a:1', '-i', 'bad.json', '--log-formatter', 'pretty'])
     expect(err.trimEnd().split('\n')).toEqual([expect.stringMatching(says)])
     expect(err).toMatch(/^\[ +\d+\.\d{3}\] {3}ERROR ziti-tunnel\/subcmd\.proxy: \{code=\[identity\.[a-z-]+\]\} /)
     expect({ code, out }).toEqual({ code: 3, out: '' })
     expect(await readdir(directory)).toEqual(before)
+  })
+
+  it('whose key belongs to another', async () => {
+    await writeFile(join(directory, 'mixed.json'), JSON.stringify({ ...one, id: { ...one.id, key: two.id.key } }))
+    const { code, err } = await run(['host', '-i', 'mixed.json'])
+    expect(code).toBe(3)
+    expect(JSON.parse(err)).toMatchObject({ level: 'error', code: 'identity.key-mismatch', msg: expect.stringContaining('mixed.json') })
   })
 
   it('that is a directory', async () => {
@@ -95,7 +118,7 @@ describe('a bad identity: one line, exit code 3, nothing written', () => {
 describe('signals', () => {
   it.each(['SIGINT', 'SIGTERM', 'SIGHUP'] as const)('%s ends it with 0, also while the controller cannot be reached', async (signal) => {
     await writeFile(join(directory, 'good.json'), unreachable)
-    const { child, ended, said } = start(['proxy', 'a:0', '-i', 'good.json'])
+    const { child, ended, said } = start(['proxy', 'a:1', '-i', 'good.json'])
     await said('starting proxy interceptor')
     child.kill(signal)
     const { code, err } = await ended

@@ -1,5 +1,5 @@
 import type { DefineCommand } from './command.ts'
-import { addExamples } from './command.ts'
+import { addExamples, runLong } from './command.ts'
 
 export const defineDemo: DefineCommand = (program, run) => {
   const command = program
@@ -8,9 +8,9 @@ export const defineDemo: DefineCommand = (program, run) => {
     .option('--once', 'end after the show; exit code 0 only if everything was right')
   addExamples(command, ['ziti-tunnel demo', 'ziti-tunnel demo --once'])
   command.action(({ once }: { once?: boolean }) =>
-    run(async (session) => {
-      const { runDemo } = await import('../demo/demo.ts')
-      return runDemo(session, { once: once === true })
+    runLong(run, 'demo', async (session, signal) => {
+      const { startDemo } = await import('../demo/demo.ts')
+      return startDemo(session, signal, { once: once === true })
     }),
   )
 }

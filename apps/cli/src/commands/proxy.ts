@@ -1,5 +1,5 @@
 import type { DefineCommand } from './command.ts'
-import { addExamples } from './command.ts'
+import { addExamples, runLong } from './command.ts'
 
 export const defineProxy: DefineCommand = (program, run) => {
   const command = program
@@ -12,9 +12,9 @@ export const defineProxy: DefineCommand = (program, run) => {
     'ziti-tunnel proxy db:5432 -i ziti.json --bind 127.0.0.1',
   ])
   command.action((specs: string[], { bind }: { bind: string }) =>
-    run(async (session) => {
-      const { runProxy } = await import('../modes/proxy.ts')
-      return runProxy(session, { specs, bind })
+    runLong(run, 'proxy', async (session, signal) => {
+      const { startProxy } = await import('../modes/proxy.ts')
+      return startProxy(session, signal, { specs, bind })
     }),
   )
 }

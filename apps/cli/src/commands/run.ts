@@ -1,5 +1,5 @@
 import type { DefineCommand } from './command.ts'
-import { addExamples } from './command.ts'
+import { addExamples, runLong } from './command.ts'
 
 export const defineRun: DefineCommand = (program, run) => {
   const command = program
@@ -8,9 +8,9 @@ export const defineRun: DefineCommand = (program, run) => {
     .argument('[identity.json]', 'identity file; wins over --identity')
   addExamples(command, ['ziti-tunnel run ziti.json', 'ziti-tunnel run -i ziti.json --svcPollRate 60'])
   command.action((identity: string | undefined) =>
-    run(async (session) => {
-      const { runBest } = await import('../modes/run.ts')
-      return runBest(session, identity)
+    runLong(run, 'run', async (session, signal) => {
+      const { startBest } = await import('../modes/run.ts')
+      return startBest(session, signal, identity)
     }),
   )
 }

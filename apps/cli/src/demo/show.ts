@@ -8,13 +8,14 @@ import type { DemoWorld } from './world.ts'
 const transferBytes = 100 * 2 ** 20
 
 /** Resolves with whether everything was right. What fails is shown and does not stop the rest. */
-export async function playShow(stage: Stage, world: DemoWorld): Promise<boolean> {
+export async function playShow(stage: Stage, world: DemoWorld, signal: AbortSignal): Promise<boolean> {
   const acts = [playFetch, playTransfer]
   let right = true
   for (const act of acts) {
     try {
       right = (await act(stage, world)) && right
     } catch (error) {
+      if (signal.aborted) return false // the user stopped it: no failure to show
       stage.step('Failed', error instanceof Error ? error.message : String(error), false)
       right = false
     }

@@ -1,9 +1,8 @@
 import { CodedError } from '@tunnel/flow'
 import { startTunneler } from '../compose.ts'
 import type { Composition } from '../compose.ts'
-import type { ExitCode } from '../exit-codes.ts'
 import { createBestInterceptor, interceptorKinds } from '../interceptors.ts'
-import { runUntilStopped } from '../lifetime.ts'
+import type { Running } from '../lifetime.ts'
 import type { Session } from '../session.ts'
 
 const source = 'ziti-tunnel/subcmd.run'
@@ -12,10 +11,10 @@ const source = 'ziti-tunnel/subcmd.run'
 const bind = '127.0.0.1'
 
 /** What this host can do best. The argument wins over `--identity`, and `--identity-dir` over both, as in the original. */
-export function runBest(session: Session, identity: string | undefined): Promise<ExitCode> {
+export function startBest(session: Session, signal: AbortSignal, identity: string | undefined): Promise<Running> {
   const { options, log } = session
   const chosen = identity === undefined ? session : { ...session, options: { ...options, identities: [identity] } }
-  return runUntilStopped(chosen, { source, start: (signal) => startTunneler(chosen, signal, () => chooseBest(log)) })
+  return startTunneler(chosen, signal, () => chooseBest(log))
 }
 
 async function chooseBest(log: Session['log']): Promise<Composition> {
