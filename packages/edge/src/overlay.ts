@@ -12,7 +12,6 @@ import { Dialer, type DialRequest } from './circuit/dial.ts'
 import { PlaintextSlabs } from './circuit/plaintext-slabs.ts'
 import { createControllerSession } from './controller/controller-session.ts'
 import type { ControllerSession, IdentityInfo, NetworkPath, Precedence, Unsubscribe } from './controller/types.ts'
-import { ServiceDirectory, type ServiceChange } from './service-directory.ts'
 import { overlayStats, type OverlayStats } from './stats.ts'
 import { loadCrypto, type Crypto } from './wire.ts'
 
@@ -34,6 +33,13 @@ export interface OverlayOptions extends NetworkPath {
   readonly signal?: AbortSignal
 }
 
+/** Has the shape of core's `ServiceChange`. */
+export interface ServiceChange {
+  readonly kind: 'added' | 'changed' | 'removed'
+  readonly service: Service
+  readonly previous?: Service
+}
+
 /** Has the shape of core's `Binding`. */
 export interface Binding {
   /** Routers on which a terminator of ours is established at present. */
@@ -47,7 +53,7 @@ export interface Binding {
 /** A network of services as one identity sees it. Has the shape of core's `Overlay`. */
 export interface EdgeOverlay {
   readonly identity: IdentityInfo
-  /** By name. */
+  /** By name, as core's contract says. */
   readonly services: ReadonlyMap<string, Service>
   /** First reports every present service as added, synchronously, then each change in order. */
   watch(listener: (change: ServiceChange) => void): Unsubscribe
@@ -107,7 +113,7 @@ class Overlay implements EdgeOverlay {
   readonly #slabs = new PlaintextSlabs()
   readonly #pool: RouterPool
   readonly #dialer: Dialer
-  readonly #directory: ServiceDirectory
+  readonly #watches = new Set<Unsubscribe>()
   readonly #bindings = new Set<ServiceBinding>()
   #closed: CodedError | undefined
 
@@ -121,7 +127,6 @@ class Overlay implements EdgeOverlay {
     this.#log = log
     this.#random = random
     this.#pool = new RouterPool({ ...common, channelsPerRouter, open: (router) => opener.open(router) })
-    this.#directory = new ServiceDirectory(controller.services)
     const callerId = (): string => controller.identity().name
     this.#dialer = new Dialer({ ...common, sessions: controller.sessions, pool: this.#pool, crypto, slabs: this.#slabs, callerId })
     opener.follow(this.#pool)
@@ -132,11 +137,19 @@ class Overlay implements EdgeOverlay {
   }
 
   get services(): ReadonlyMap<string, Service> {
-    return this.#directory.services
+    return this.#controller.services.named
   }
 
   watch(listener: (change: ServiceChange) => void): Unsubscribe {
-    return this.#directory.watch(listener)
+    if (this.#closed) return () => {}
+    const unsubscribe = this.#controller.services.watch((change) => {
+      if (!this.#closed) listener(change)
+    })
+    this.#watches.add(unsubscribe)
+    return () => {
+      unsubscribe()
+      this.#watches.delete(unsubscribe)
+    }
   }
 
   async dial(service: Service, request: DialRequest, signal?: AbortSignal): Promise<Flow> {
@@ -171,7 +184,7 @@ class Overlay implements EdgeOverlay {
   async close(reason: CodedError = new CodedError('overlay.closed', 'the overlay was closed')): Promise<void> {
     if (this.#closed) return
     this.#closed = new CodedError('overlay.closed', reason.message, { cause: reason })
-    this.#directory.close()
+    for (const unsubscribe of this.#watches) unsubscribe()
     await Promise.all([...this.#bindings].map((binding) => binding.close(this.#closed)))
     await this.#pool.close(this.#closed)
     await this.#controller.stop()

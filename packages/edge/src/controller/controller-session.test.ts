@@ -27,7 +27,7 @@ async function scene(options: Partial<ControllerSessionOptions> = {}) {
     log: (level, _source, message) => logged.push([level, message]), ...options,
   })
   open.push(() => session.stop(), () => stub.close())
-  const service = (name: string) => session.services.byName(name)!.id
+  const service = (name: string) => session.services.named.get(name)!.id
   return { network, stub, clock, session, logged, service }
 }
 
@@ -91,7 +91,7 @@ describe('the control plane of an identity', () => {
     network.intercept = () => 'drop'
     await advance(clock, 15_000)
     await expect.poll(() => logged.map(([level]) => level)).toContain('warn')
-    expect(session.services.byName('echo')).toBeDefined()
+    expect(session.services.named.get('echo')).toBeDefined()
     network.intercept = () => undefined
     await expect.poll(() => clock.pending).toBe(2)
     await advance(clock, 15_000)
@@ -119,6 +119,13 @@ describe('the control plane of an identity', () => {
     await started
     await advance(clock, 120_000)
     expect(clock.pending).toBe(0)
+  })
+
+  it('that was stopped does not start', async () => {
+    const { session, stub } = await scene()
+    await session.stop()
+    await expect(session.start()).rejects.toMatchObject({ code: 'overlay.closed' })
+    expect(stub.connections).toBe(0)
   })
 
   it('logs a legacy session out when it stops', async () => {

@@ -54,8 +54,8 @@ describe('polling', () => {
     change([service('a'), service('b', { name: 'new' }), service('d')])
     await advance(clock, 15_000)
     expect(seen).toEqual(['removed name-c', 'changed new was name-b', 'added name-d'])
-    expect(poller.byName('new')?.id).toBe('b')
-    expect(poller.byName('name-b')).toBeUndefined()
+    expect(poller.named.get('new')?.id).toBe('b')
+    expect(poller.named.get('name-b')).toBeUndefined()
   })
 
   it.each<[string, Partial<EdgeService>]>([
@@ -95,7 +95,7 @@ describe('polling', () => {
   it('uses the last id of several services with one name, and says so once', async () => {
     const { poller, logged, clock, change } = scene([service('b', { name: 'x' }), service('a', { name: 'x' })])
     await poller.start()
-    expect(poller.byName('x')?.id).toBe('b')
+    expect(poller.named.get('x')?.id).toBe('b')
     change([service('b', { name: 'x' }), service('a', { name: 'x' }), service('c')])
     await advance(clock, 15_000)
     expect(logged.filter(([, message]) => message.includes('named "x"'))).toHaveLength(1)

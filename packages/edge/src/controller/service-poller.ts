@@ -52,8 +52,8 @@ class Poller implements ServicePoller {
     return this.#services
   }
 
-  byName(name: string): EdgeService | undefined {
-    return this.#byName.get(name)
+  get named(): ReadonlyMap<string, EdgeService> {
+    return this.#byName
   }
 
   watch(listener: (change: EdgeServiceChange) => void): Unsubscribe {
@@ -65,6 +65,7 @@ class Poller implements ServicePoller {
   }
 
   start(): Promise<void> {
+    if (this.#stopped) return Promise.reject(stoppedError())
     if (this.#started === undefined) {
       this.#started = createDeferred<void>()
       void this.#round()

@@ -131,8 +131,8 @@ export interface EdgeServiceChange {
 export interface ServicePoller {
   /** By id. */
   readonly services: ReadonlyMap<string, EdgeService>
-  /** Of several with one name the last in order of id. */
-  byName(name: string): EdgeService | undefined
+  /** By name; of several with one name the last in order of id. */
+  readonly named: ReadonlyMap<string, EdgeService>
   /** Reports every present service as added, synchronously, then each change in order. */
   watch(listener: (change: EdgeServiceChange) => void): Unsubscribe
   /** Reads the service list now, whether or not the controller says that it changed. Concurrent calls share one read. */
