@@ -3,22 +3,36 @@
  * this host), and hosts services. It knows neither: both are contracts.
  *
  * ```ts
+ * import { createServer } from 'node:net'
  * import { createTunneler } from '@tunnel/core'
- * import { createMemoryNetwork } from '@tunnel/core/testing'
+ * import { createMemoryInterceptor, createMemoryNetwork } from '@tunnel/core/testing'
  *
- * // A network with one service. With @tunnel/edge instead, it is a real one.
+ * // Real ones: openOverlay() of @tunnel/edge, createProxyInterceptor() of @tunnel/intercept-proxy.
  * const network = createMemoryNetwork()
- * network.addService({ name: 'web', config: { 'host.v1': { protocol: 'tcp', address: '127.0.0.1', port: 8080 } } })
+ * const interceptor = createMemoryInterceptor()
  *
- * // Hosts "web": each caller is connected to the server on port 8080 of this machine.
+ * // A service that leads to a server of this machine. Our identity may host it and dial it.
+ * const server = createServer((socket) => socket.end('hello from the server\n')).listen(14080, '127.0.0.1')
+ * network.addService({ name: 'hello', config: { 'host.v1': { protocol: 'tcp', address: '127.0.0.1', port: 14080 } } })
+ *
  * const tunneler = createTunneler({
- *   overlays: [network.createIdentity('my-host')],
- *   log: (level, source, message) => console.error(level, source, message),
+ *   overlays: [network.createIdentity('me')],
+ *   interceptor,
+ *   table: { listeners: [{ service: 'hello', protocol: 'tcp', port: 8080 }] },
+ *   log: (level, source, message) => console.log(`${level} ${source}: ${message}`),
  * })
  * tunneler.start()
- * await new Promise((resolve) => setTimeout(resolve, 10))
- * console.log(tunneler.status().hosted)
+ * await new Promise((resolve) => setTimeout(resolve, 50))
+ *
+ * const client = await interceptor.connect(8080)
+ * client.attach({
+ *   data: (chunk) => console.log(new TextDecoder().decode(chunk)),
+ *   end: () => client.end(),
+ *   drain: () => {},
+ *   close: () => {},
+ * })
  * await tunneler.stop()
+ * server.close()
  * ```
  *
  * @module

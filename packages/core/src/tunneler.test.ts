@@ -1,4 +1,4 @@
-import type { Flow, LogFields, LogLevel } from '@tunnel/flow'
+import type { Flow, LogFields, LogLevel, TcpRequest } from '@tunnel/flow'
 import { CodedError } from '@tunnel/flow'
 import { createFlowPair, createVirtualClock } from '@tunnel/flow/testing'
 import { afterEach, describe, expect, it } from 'vitest'
@@ -213,6 +213,25 @@ describe('a refusal', () => {
     expect(tunneler.counters.get('requests.refused.dial-limit')).toBe(1)
     for (const call of calls) echo(call.accept())
     expect(await Promise.all(waiting)).toHaveLength(2)
+  })
+})
+
+describe('an interceptor that throws', () => {
+  it('costs one connection, and leaves nothing behind', async () => {
+    const interceptor = createMemoryInterceptor()
+    let raise: (request: TcpRequest) => void = () => {}
+    const { tunneler, calls, lines } = await setUp({
+      interceptor: { ...interceptor, onRequest: (handler) => void (raise = handler) },
+    })
+    const gone = (): never => {
+      throw new Error('the socket is gone')
+    }
+    const ends = { from: { address: '127.0.0.1', port: 1 }, to: { address: '127.0.0.1', port: 8080 } }
+    raise({ protocol: 'tcp', service: 'web', ...ends, accept: gone, refuse: gone, onAbandon: () => {} })
+    await turns()
+    expect(lines.at(-1)?.[2]).toBe('the socket is gone')
+    expect(calls).toHaveLength(1)
+    expect(tunneler.status().flows).toEqual([])
   })
 })
 

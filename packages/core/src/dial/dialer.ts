@@ -78,7 +78,8 @@ export function createDialer(options: DialerOptions): Dialer {
       if (!route) return refuse(request, 'no-service')
       if (registry.size >= limits.maxFlows) return refuse(request, 'flow-limit')
       if (inFlight >= limits.maxDialsInFlight) return refuse(request, 'dial-limit')
-      void dial(request, route, hostname)
+      // Whatever an interceptor throws at us costs one connection, never the process.
+      dial(request, route, hostname).catch((error: unknown) => log('error', SOURCE, describeError(error)))
     },
     get inFlight() {
       return inFlight

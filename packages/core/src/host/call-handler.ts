@@ -74,7 +74,8 @@ export function createCallHandler(service: Service, host: HostV1, context: HostC
       }
       const target = callTarget(host, call.appData)
       if (!target.ok) return refuse(call, target.error)
-      void serve(call, target.value)
+      // Whatever an overlay throws at us costs one call, never the process.
+      serve(call, target.value).catch((error: unknown) => log('error', SOURCE, describeError(error)))
     },
     close: () => void (closed = true),
   }

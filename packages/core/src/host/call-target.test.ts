@@ -1,4 +1,5 @@
 import { parseHostV1 } from '@tunnel/config'
+import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
 import { callTarget } from './call-target.ts'
 
@@ -100,5 +101,26 @@ describe('what is not done', () => {
     const proxied = { ...fixed, protocol: 'udp', proxy: { type: 'http', address: 'proxy:3128' } }
     expect(targetOf(proxied, {})).toBe('host.not-supported')
     expect(targetOf({ ...proxied, protocol: 'tcp' }, {})).toMatchObject({ proxy: 'proxy:3128' })
+  })
+})
+
+describe('hostile AppData', () => {
+  const keys = ['dst_protocol', 'dst_ip', 'dst_hostname', 'dst_port', 'source_addr', 'connType', '__proto__', 'toString']
+  const value = fc.oneof(fc.string(), fc.ipV4(), fc.ipV6(), fc.integer().map(String), fc.constantFrom('tcp', 'udp', 'a.corp.ziti', '10.2.0.7:80'))
+
+  it('never throws, and never leads outside of the lists', () => {
+    const host = hostOf(forwarding)
+    fc.assert(
+      fc.property(fc.dictionary(fc.constantFrom(...keys), value), (appData) => {
+        const target = callTarget(host, appData)
+        if (!target.ok) return
+        const { port, protocol, address } = target.value
+        expect(port).toBeGreaterThanOrEqual(80)
+        expect(port).toBeLessThanOrEqual(90)
+        expect(['tcp', 'udp']).toContain(protocol)
+        expect(address).toMatch(/^10\.2\.|corp\.ziti\.?$|^db\.other\.?$/i)
+      }),
+      { numRuns: 2_000 },
+    )
   })
 })
