@@ -37,21 +37,22 @@ export interface FlowHandler {
  *
  * - Nothing is delivered before `attach`, and nothing is lost before it.
  * - No callback runs inside the caller's own `attach`, `send`, `end`, `reset`, `pause` or `resume`.
- * - After `send` returned false one more chunk is accepted; the next one resets the flow with `flow.overrun`.
- * - `send` and `end` after `end` or `close` are ignored and counted (`lateSends`).
+ * - After `send` returned false one more chunk is accepted; the next one, before `drain`, resets the flow with `flow.overrun`.
+ * - `send` and `end` after `end`, `reset` or `close` are ignored. Such a send is counted (`lateSends`), releases its
+ *   chunk at once and returns true: there is nothing to wait for.
  */
 export interface Flow {
   readonly info: FlowInfo
-  /** Bytes accepted by `send` and not yet handed to the transport. Never above the flow's limit plus one chunk. */
+  /** Bytes accepted by `send` and not yet handed to the transport: below the flow's limit plus two chunks; 0 after `close`. */
   readonly queuedBytes: number
-  /** How often `send` was called after `end` or `close`. */
+  /** How often `send` was called after `end`, `reset` or `close`. */
   readonly lateSends: number
-  /** Exactly once; a second call throws. */
+  /** Exactly once; a second call throws `flow.attached`. */
   attach(handler: FlowHandler): void
   /**
    * Sends `chunk`. Without `release` the flow copies, before it returns, what it has not consumed; with `release` it
-   * may keep the bytes and calls `release` once when they are no longer needed (also when the flow dies).
-   * Returns false when the caller should wait for `drain`.
+   * may keep the bytes and calls `release` once when they are no longer needed (also when the flow dies, and possibly
+   * before it returns). Returns false when the caller should wait for `drain`. An empty chunk sends nothing.
    */
   send(chunk: Uint8Array, release?: Release): boolean
   /** Our half is finished (FIN), after all that was sent. */
