@@ -85,8 +85,11 @@ function logout(_call: Call, { state }: ControllerContext, { session }: Caller):
   return succeed({})
 }
 
+const maximumSessionCertificates = 64
+
 /** An ephemeral certificate for routers (protocol section 2.7). */
 async function createSessionCertificate(call: Call, { certificates }: ControllerContext, { session, identity }: Caller): Promise<Reply> {
+  if (session.fingerprints.size >= maximumSessionCertificates) return fail('SERVER_TOO_MANY_REQUESTS')
   const csrPem = textOf(parseJsonBody(call)?.['csr'])
   const id = createLongId()
   const spiffe = `identity/${identity.id}/apiSession/${session.id}/apiSessionCertificate/${id}`

@@ -46,7 +46,7 @@ export const isJson = (call: Call): boolean => (call.headers['content-type'] ?? 
 
 export const textOf = (value: unknown): string => (typeof value === 'string' ? value : '')
 
+/** One text or several; of many only as many, and of long ones only as much, as a session may remember. */
 export function textsOf(value: unknown): string[] {
-  if (typeof value === 'string') return [value]
-  return Array.isArray(value) ? value.filter((one) => typeof one === 'string') : []
+  return [value].flat().filter((one) => typeof one === 'string').slice(0, 64).map((one) => one.slice(0, 128))
 }

@@ -7,6 +7,7 @@ import { createCsr } from '../../test/csr.ts'
 import { send } from '../../test/rest-client.ts'
 import type { IdentityJson } from '../admin/identity-admin.ts'
 import type { ControlPlane } from '../control-plane.ts'
+import { createRouterAuthority } from '../state/router-authority.ts'
 
 let plane: ControlPlane
 let now = Date.now()
@@ -95,6 +96,25 @@ describe('an enrollment token', () => {
     for (const token of ['', 'x', tokenOf(expired.enrollmentToken), tokenOf(filed.enrollmentToken), tokenOf(deleted.enrollmentToken)]) {
       expect((await enroll(token, csrPem, pemType)).body.error.code).toBe('INVALID_ENROLLMENT_TOKEN')
     }
+  })
+})
+
+describe('a session certificate', () => {
+  it('is good for routers in the session that it was made for, and for no login', async () => {
+    await plane.identities.create('keyless')
+    const identity = plane.identities.json('keyless')
+    const api = `${plane.origin}/edge/client/v1`
+    const login = await send(`${api}/authenticate?method=cert`, { method: 'POST', body: {}, identity })
+    const token = String(login.headers['zt-session'])
+    const { csrPem, keyPem } = await createCsr()
+    const answer = await send(`${api}/current-api-session/certificates`, { method: 'POST', headers: { 'zt-session': token }, identity, body: { csr: csrPem } })
+    expect(answer.status).toBe(201)
+    const { certificate, id } = answer.body.data
+    const leaf = new X509Certificate(certificate)
+    expect(leaf.subjectAltName).toContain(`/apiSession/${login.body.data.id}/apiSessionCertificate/${id}`)
+    expect(createRouterAuthority(plane.state).checkApiSession(token, leaf.raw)).toMatchObject({ identityName: 'keyless' })
+    const file = { ...identity, id: { ...identity.id, key: `pem:${keyPem}`, cert: `pem:${certificate}` } }
+    expect((await send(`${api}/authenticate?method=cert`, { method: 'POST', body: {}, identity: file })).status).toBe(401)
   })
 })
 

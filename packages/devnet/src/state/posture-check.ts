@@ -11,35 +11,51 @@ export interface PostureCheck {
   readonly options: PostureCheckOptions
 }
 
+/** What checks look at of a response, cut to sizes that real ones never reach. */
+interface PostureFacts {
+  readonly type: string
+  readonly domain: string
+  readonly isRunning: boolean
+  readonly macAddresses: readonly string[]
+}
+
 /** The last response of an API session by `typeId` (and path, for processes). */
-export type PostureData = Map<string, Readonly<Record<string, unknown>>>
+export type PostureData = Map<string, PostureFacts>
 
-/** Bounds what one session can make us remember. */
+/** These bound what one session can make us remember. */
 const maximumResponses = 256
+const maximumTextLength = 1024
+const maximumAddresses = 64
 
-/** False: not a posture response. */
+/** False: not a posture response, or one too many. */
 export function recordPosture(data: PostureData, response: unknown): boolean {
   if (typeof response !== 'object' || response === null) return false
-  const members: Record<string, unknown> = { ...response }
-  if (typeof members['typeId'] !== 'string') return false
-  const key = members['typeId'] === 'PROCESS' ? `PROCESS ${String(members['path'])}` : members['typeId']
+  const members = new Map<string, unknown>(Object.entries(response))
+  const typeId = text(members.get('typeId'))
+  if (typeId === '') return false
+  const key = typeId === 'PROCESS' ? `PROCESS ${text(members.get('path'))}` : typeId
   if (!data.has(key) && data.size >= maximumResponses) return false
-  data.set(key, members)
+  const addresses = members.get('macAddresses')
+  data.set(key, {
+    type: text(members.get('type')),
+    domain: text(members.get('domain')),
+    isRunning: members.get('isRunning') === true,
+    macAddresses: Array.isArray(addresses) ? addresses.slice(0, maximumAddresses).map(text) : [],
+  })
   return true
 }
+
+const text = (value: unknown): string => (typeof value === 'string' ? value.slice(0, maximumTextLength) : '')
 
 export function isPassing(check: PostureCheck, data: PostureData): boolean {
   const { options } = check
   switch (options.type) {
-    case 'OS': return includes(options.os, data.get('OS')?.['type'])
-    case 'DOMAIN': return includes(options.domains, data.get('DOMAIN')?.['domain'])
-    case 'PROCESS': return data.get(`PROCESS ${options.path}`)?.['isRunning'] === true
-    case 'MAC': {
-      const addresses = data.get('MAC')?.['macAddresses']
-      return Array.isArray(addresses) && addresses.some((address) => includes(options.addresses, address))
-    }
+    case 'OS': return includes(options.os, data.get('OS')?.type)
+    case 'DOMAIN': return includes(options.domains, data.get('DOMAIN')?.domain)
+    case 'PROCESS': return data.get(`PROCESS ${options.path}`)?.isRunning === true
+    case 'MAC': return data.get('MAC')?.macAddresses.some((address) => includes(options.addresses, address)) ?? false
   }
 }
 
-const includes = (allowed: readonly string[], given: unknown) =>
-  typeof given === 'string' && allowed.some((one) => one.toLowerCase() === given.toLowerCase())
+const includes = (allowed: readonly string[], given = '') =>
+  given !== '' && allowed.some((one) => one.toLowerCase() === given.toLowerCase())

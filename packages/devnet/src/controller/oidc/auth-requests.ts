@@ -38,7 +38,7 @@ export interface AuthRequests {
 }
 
 const life = 10 * 60 * 1000
-const maximumPending = 10_000
+const maximumPending = 1000
 
 export function createAuthRequests(now: () => number): AuthRequests {
   const requests = new Map<string, AuthRequest>()
