@@ -4,7 +4,7 @@ import { afterEach, beforeAll, describe, expect, it } from 'vitest'
 import { createControllerPool } from '../controller/controller-pool.ts'
 import { createHttpClient } from '../controller/http-client.ts'
 import { createRestClient } from '../controller/rest-client.ts'
-import { advance } from '../controller/testing/settle.ts'
+import { advance, eventually } from '../controller/testing/settle.ts'
 import { createStubController, type StubController } from '../controller/testing/stub-controller.ts'
 import { createStubNetwork, type StubNetwork } from '../controller/testing/stub-network.ts'
 import { createTestPki, type Issued, type TestPki } from '../controller/testing/test-pki.ts'
@@ -41,7 +41,7 @@ async function scene(options: Partial<AuthenticatorOptions> & { network?: StubNe
   return { network, stub: stub!, stubs, clock, logged, authenticator, changes, rest }
 }
 
-const changed = (changes: readonly unknown[], count: number) => expect.poll(() => changes.length, { timeout: 3000 }).toBe(count)
+const changed = (changes: readonly unknown[], count: number) => eventually(() => changes.length).toBe(count)
 
 describe('login', () => {
   it('is OIDC where the controller has it: code with PKCE, nothing followed', async () => {
@@ -127,7 +127,7 @@ describe('an OIDC provider that does not keep the rules', () => {
     const { authenticator, logged, clock } = await scene({ network })
     const started = authenticator.start()
     started.catch(() => {})
-    await expect.poll(() => logged[0]?.[1]).toContain(text)
+    await eventually(() => logged[0]?.[1]).toContain(text)
     network.idClaims = {}
     network.intercept = () => undefined
     await advance(clock, 5000)
@@ -156,7 +156,7 @@ describe('refresh', () => {
     await authenticator.start()
     network.idClaims = { sub: 'somebody else' }
     await advance(clock, 900_000)
-    await expect.poll(() => network.tokens.size).toBe(2)
+    await eventually(() => network.tokens.size).toBe(2)
     network.idClaims = {}
     await advance(clock, 0)
     await changed(changes, 2)
@@ -168,13 +168,13 @@ describe('refresh', () => {
     const asked = () => stub.log.filter((line) => line === 'POST /oidc/oauth/token').length
     network.intercept = ({ path, body }) => (path === '/oidc/oauth/token' && body.includes('grant_type=refresh') ? { status: 503 } : undefined)
     await advance(clock, 900_000)
-    await expect.poll(asked).toBe(2)
-    await expect.poll(() => clock.pending).toBe(1)
+    await eventually(asked).toBe(2)
+    await eventually(() => clock.pending).toBe(1)
     await advance(clock, 4999)
     expect(asked()).toBe(2)
     await advance(clock, 1)
-    await expect.poll(asked).toBe(3)
-    await expect.poll(() => clock.pending).toBe(1)
+    await eventually(asked).toBe(3)
+    await eventually(() => clock.pending).toBe(1)
     await advance(clock, 0)
     await changed(changes, 2)
     expect(changes[1]).toMatchObject(['replaced', { id: 'asid-2' }])
@@ -185,7 +185,7 @@ describe('refresh', () => {
     await authenticator.start()
     network.refreshTokens.clear()
     await advance(clock, 900_000)
-    await expect.poll(() => clock.pending).toBe(1)
+    await eventually(() => clock.pending).toBe(1)
     await advance(clock, 0)
     await changed(changes, 2)
     expect(changes[1]![0]).toBe('replaced')
@@ -195,7 +195,7 @@ describe('refresh', () => {
     const { authenticator, clock, changes, stub } = await scene({ auth: 'legacy' })
     await authenticator.start()
     await advance(clock, 900_000)
-    await expect.poll(() => authenticator.current()!.expiresAt).toBe(2_700_000)
+    await eventually(() => authenticator.current()!.expiresAt).toBe(2_700_000)
     expect(stub.log.at(-1)).toBe('GET /edge/client/v1/current-api-session')
     expect(changes).toHaveLength(1)
   })
@@ -231,7 +231,7 @@ describe('401', () => {
     for (let turn = 0; turn < 20; turn += 1) await expect(hopeless()).rejects.toThrow()
     expect(network.logins).toBe(2)
     await advance(clock, 5000)
-    await expect.poll(() => network.logins).toBe(3)
+    await eventually(() => network.logins).toBe(3)
   })
 
   it('while logins fail rejects at once with the reason, and waits 5, 10, 20 ... 60 s between logins', async () => {
@@ -251,12 +251,12 @@ describe('401', () => {
       expect(tries()).toBe(expected)
       await advance(clock, 1)
       expected += 1
-      await expect.poll(tries).toBe(expected)
-      await expect.poll(() => clock.pending).toBe(1)
+      await eventually(tries).toBe(expected)
+      await eventually(() => clock.pending).toBe(1)
     }
     network.intercept = () => undefined
     await advance(clock, 60_000)
-    await expect.poll(() => network.logins).toBe(2)
+    await eventually(() => network.logins).toBe(2)
     expect(await authenticator.authenticated((session) => call(rest, session))).toBe(200)
   })
 })
@@ -294,7 +294,7 @@ describe('stop', () => {
     await authenticator.start()
     network.intercept = () => 'hang'
     const stopped = authenticator.stop()
-    await expect.poll(() => stub.log.at(-1)).toBe('DELETE /edge/client/v1/current-api-session')
+    await eventually(() => stub.log.at(-1)).toBe('DELETE /edge/client/v1/current-api-session')
     clock.advance(2000)
     await stopped
   })
@@ -303,7 +303,7 @@ describe('stop', () => {
     const { authenticator, stub, clock } = await scene()
     await stub.close()
     const started = expect(authenticator.start()).rejects.toMatchObject({ code: 'overlay.closed' })
-    await expect.poll(() => clock.pending).toBe(1)
+    await eventually(() => clock.pending).toBe(1)
     await authenticator.stop()
     await started
     expect(clock.pending).toBe(0)

@@ -87,6 +87,7 @@ class Keeper implements Authenticator {
   }
 
   start(): Promise<ApiSession> {
+    if (this.#stopped) return Promise.reject(stoppedError())
     return new Promise((resolve, reject) => {
       this.#giveUp = reject
       const unsubscribe = this.onToken((session) => {

@@ -2,7 +2,7 @@ import type { LogLevel } from '@tunnel/flow'
 import { createVirtualClock } from '@tunnel/flow/testing'
 import { afterEach, beforeAll, describe, expect, it } from 'vitest'
 import { createControllerSession, type ControllerSessionOptions } from './controller-session.ts'
-import { advance } from './testing/settle.ts'
+import { advance, eventually } from './testing/settle.ts'
 import { createStubController } from './testing/stub-controller.ts'
 import { createStubNetwork } from './testing/stub-network.ts'
 import { createTestPki, type TestPki } from './testing/test-pki.ts'
@@ -66,7 +66,7 @@ describe('the control plane of an identity', () => {
     const told: string[] = []
     session.onToken((fresh, change) => told.push(`${change} ${fresh === session.current()}`))
     await advance(clock, 1_200_001)
-    await expect.poll(() => told).toEqual(['refreshed true'])
+    await eventually(() => told).toEqual(['refreshed true'])
     expect(await session.sessions.dial(service('echo'))).toBe(first)
   })
 
@@ -81,7 +81,7 @@ describe('the control plane of an identity', () => {
     network.services = network.services.filter((entry) => entry['id'] !== id)
     network.lastChangeAt = 'later'
     await expect(session.sessions.dial(id)).rejects.toMatchObject({ code: 'dial.no-service' })
-    await expect.poll(() => removed).toEqual(['echo'])
+    await eventually(() => removed).toEqual(['echo'])
     expect(clock.now()).toBe(0)
   })
 
@@ -90,12 +90,12 @@ describe('the control plane of an identity', () => {
     await session.start()
     network.intercept = () => 'drop'
     await advance(clock, 15_000)
-    await expect.poll(() => logged.map(([level]) => level)).toContain('warn')
+    await eventually(() => logged.map(([level]) => level)).toContain('warn')
     expect(session.services.named.get('echo')).toBeDefined()
     network.intercept = () => undefined
-    await expect.poll(() => clock.pending).toBe(2)
+    await eventually(() => clock.pending).toBe(2)
     await advance(clock, 15_000)
-    await expect.poll(() => logged.at(-1)?.[1]).toContain('works again')
+    await eventually(() => logged.at(-1)?.[1]).toContain('works again')
     expect(await session.sessions.dial(service('echo'))).toMatchObject({ token: 'session-1' })
   })
 
@@ -103,7 +103,7 @@ describe('the control plane of an identity', () => {
     const { session, network, clock, logged } = await scene()
     network.intercept = () => ({ status: 503 })
     const started = session.start()
-    await expect.poll(() => logged.length).toBe(1)
+    await eventually(() => logged.length).toBe(1)
     network.intercept = () => undefined
     await advance(clock, 5000)
     await started
@@ -114,7 +114,7 @@ describe('the control plane of an identity', () => {
     const { session, network, clock, logged } = await scene()
     network.intercept = ({ path }) => (path.endsWith('/current-identity') ? { status: 503 } : undefined)
     const started = expect(session.start()).rejects.toMatchObject({ code: 'overlay.closed' })
-    await expect.poll(() => logged.length).toBe(1)
+    await eventually(() => logged.length).toBe(1)
     await session.stop()
     await started
     await advance(clock, 120_000)
