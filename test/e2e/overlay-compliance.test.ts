@@ -1,0 +1,32 @@
+import type { Overlay } from '@tunnel/core'
+import { overlayCompliance } from '@tunnel/core/compliance'
+import { createNetwork } from '@tunnel/devnet'
+import { openOn } from '../support/overlays.ts'
+
+/** The pure TypeScript SDK is an `Overlay`: the same suite as the network in memory, over the real wire protocol. */
+for (const auth of ['legacy', 'oidc'] as const) {
+  overlayCompliance(`@tunnel/edge over devnet, ${auth} login`, async () => {
+    const network = await createNetwork({ auth, routers: 2 })
+    await network.createIdentity('dialer')
+    await network.createIdentity('host')
+    const addService = async (name: string, encrypted = true): Promise<void> => {
+      network.createService(name, { encrypted, dial: ['dialer'], bind: ['host'] })
+    }
+    await addService('plain', false)
+    await addService('encrypted')
+    const dialer: Overlay = await openOn(network, 'dialer')
+    const host: Overlay = await openOn(network, 'host')
+    return {
+      dialer,
+      host,
+      services: { plain: 'plain', encrypted: 'encrypted', udp: 'encrypted' },
+      addService,
+      removeService: async (name) => network.deleteService(name),
+      async close() {
+        await dialer.close()
+        await host.close()
+        await network.close()
+      },
+    }
+  })
+}
