@@ -8,8 +8,8 @@ export interface CircuitEnd {
   readonly closed: boolean
   /** Whether `deliver` may be called now. */
   readonly writable: boolean
-  /** One message. `body` and `uuid` are borrowed until the call returns. */
-  deliver(body: Uint8Array, flags: number, uuid: Uint8Array | undefined): void
+  /** One message. `body` and `uuid` are borrowed until the call returns, unless they are `owned`: then they are this end's. */
+  deliver(body: Uint8Array, flags: number, uuid: Uint8Array | undefined, owned: boolean): void
   /** Not writable now: asks for `drainWays` with this way when it is again. */
   waitForRoom(way: CircuitWay): void
   /** The circuit is over and all data was delivered. Called at most once, never after this end closed the circuit itself. */

@@ -59,7 +59,7 @@ export class CircuitWay {
     if (this.#over || this.#finishing) return
     const delay = this.#options.delay()
     if (this.#started && delay === 0 && this.#length === 0 && this.#options.target.writable) {
-      return this.#options.target.deliver(body, flags, uuid)
+      return this.#options.target.deliver(body, flags, uuid, false)
     }
     const bytes = body.length + messageOverheadBytes
     if (this.#bytes + bytes > this.#options.windowBytes) this.#front += 1
@@ -88,7 +88,7 @@ export class CircuitWay {
       this.#head = 0
     }
     this.#taken(message.bytes)
-    this.#options.target.deliver(message.body, message.flags, message.uuid)
+    this.#options.target.deliver(message.body, message.flags, message.uuid, true)
     if (this.#length > 0) return true
     this.#finishIfEmpty()
     return false

@@ -4,6 +4,7 @@ import { describe, expect, it } from 'vitest'
 import { connId, settle } from './testing/sdk-peer.ts'
 import { createTestNetwork } from './testing/test-network.ts'
 
+const yes = Uint8Array.of(1)
 const token = (value: string) => [HeaderId.SessionToken, encodeString(value)] as const
 
 describe('hello', () => {
@@ -23,8 +24,20 @@ describe('hello', () => {
   it('is answered without IsGrouped when a grouped channel is wanted: a router too old for it', async () => {
     const network = createTestNetwork()
     const sdk = network.stream(network.router())
-    sdk.says(ContentType.Hello, [token('alice-token'), [HeaderId.IsGrouped, Uint8Array.of(1)]], '', -1)
+    sdk.says(ContentType.Hello, [token('alice-token'), [HeaderId.IsGrouped, yes], [HeaderId.IsFirstGroupConnection, yes]], '', -1)
     expect((await sdk.hears(ContentType.Result)).headers.has(HeaderId.IsGrouped)).toBe(false)
+  })
+
+  it('of a group that does not exist is answered with success, and the channel closes 17 ms later (section 11.4)', async () => {
+    const clock = createVirtualClock()
+    const network = createTestNetwork({ clock })
+    const router = network.router()
+    const sdk = network.stream(router)
+    sdk.says(ContentType.Hello, [token('alice-token'), [HeaderId.IsGrouped, yes]], '', -1)
+    await sdk.hears(ContentType.Result)
+    clock.advance(17)
+    await sdk.closed
+    expect(router.stats().closed).toEqual({ 'group-unknown': 1 })
   })
 
   it('must come within five seconds', async () => {

@@ -119,6 +119,9 @@ export class Client {
     this.#cancelTimer()
     this.channel.helloReceived()
     this.channel.send(ContentType.Result, helloResult(this.channel.id, this.router.id, frame.sequence), undefined, -1)
+    // We give out no groups, so whoever wants to join one names one that does not exist (section 11.4).
+    const joinsGroup = boolHeader(frame.headers, HeaderId.IsGrouped) && !boolHeader(frame.headers, HeaderId.IsFirstGroupConnection)
+    if (joinsGroup) return this.#refuse('group-unknown', routerTiming.unknownGroup)
     const token = stringHeader(frame.headers, HeaderId.SessionToken) ?? ''
     const session = token === '' ? 'unknown' : this.router.authority.checkApiSession(token, this.#certificate)
     if (session === 'unknown') return this.#refuse('token-unknown', routerTiming.unknownToken)

@@ -4,6 +4,7 @@ export type ChannelCloseReason =
   | FrameRefusal
   | 'hello-timeout'
   | 'hello-expected'
+  | 'group-unknown'
   | 'token-unknown'
   | 'token-foreign'
   | 'token-expired'

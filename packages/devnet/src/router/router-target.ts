@@ -72,11 +72,11 @@ export class RouterTarget implements CircuitEnd {
     })
   }
 
-  deliver(body: Uint8Array, flags: number): void {
+  deliver(body: Uint8Array, flags: number, _uuid: Uint8Array | undefined, owned: boolean): void {
     if (this.#over) return
     const { socket, cipher, datagrams } = this.#options
     // An empty body, with FIN or without, is never encrypted.
-    const plain = body.length === 0 ? empty : cipher ? cipher.decrypt(body) : body.slice()
+    const plain = body.length === 0 ? empty : cipher ? cipher.decrypt(body) : owned ? body : body.slice()
     if (plain === undefined) return this.#fail()
     // An encrypted datagram may well be empty.
     if (plain !== 'header' && (plain.length > 0 || (datagrams && body.length > 0))) socket.write(plain)

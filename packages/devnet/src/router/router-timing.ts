@@ -6,6 +6,7 @@ export const routerTiming = {
   unknownToken: 5200,
   /** A token of another identity. */
   foreignToken: 20,
+  unknownGroup: 17,
   refusedTokenUpdate: 2,
   /** One of the two tries of a dial. */
   dialAttempt: 5000,

@@ -29,6 +29,7 @@ function openTcp({ host, port }: Target, answer: SocketAnswer): Cancel {
       get writable() {
         return socket.writableLength < roomBytes
       },
+      // Not corked: gathering the writes of a turn was measured, and cost 40 % more.
       write: (bytes) => socket.write(bytes),
       end: () => socket.end(),
       pause: () => socket.pause(),
