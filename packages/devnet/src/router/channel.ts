@@ -100,7 +100,12 @@ export class Channel {
   }
 
   /** Sends and waits for the reply. Returns how to stop waiting; whoever asks keeps the time. */
-  request(contentType: number, headers: readonly HeaderEntry[], body: Uint8Array | undefined, replied: (reply: Frame) => void): () => void {
+  request(
+    contentType: number,
+    headers: readonly HeaderEntry[],
+    body: Uint8Array | undefined,
+    replied: (reply: Frame) => void,
+  ): () => void {
     const sequence = this.send(contentType, headers, body)
     this.#replies.set(sequence, replied)
     return () => this.#replies.delete(sequence)

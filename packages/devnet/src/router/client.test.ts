@@ -1,7 +1,7 @@
 import { boolHeader, ContentType, encodeString, encodeUint64, frameMagic, HeaderId, stringHeader, uint32Header } from '@tunnel/edge/wire'
 import { createVirtualClock } from '@tunnel/flow/testing'
 import { describe, expect, it } from 'vitest'
-import { connId, settle } from './testing/sdk-peer.ts'
+import { connId, settle, type SdkPeer } from './testing/sdk-peer.ts'
 import { createTestNetwork } from './testing/test-network.ts'
 
 const yes = Uint8Array.of(1)
@@ -75,11 +75,11 @@ describe('hello', () => {
   })
 
   it.each([
-    ['another frame first', (sdk: ReturnType<ReturnType<typeof createTestNetwork>['stream']>) => sdk.says(ContentType.Latency), 'hello-expected'],
-    ['a body of 4193 bytes', (sdk) => sdk.says(ContentType.Hello, [], new Uint8Array(4193)), 'frame.oversize'],
-    ['headers of 16385 bytes', (sdk) => sdk.says(ContentType.Hello, [[5, new Uint8Array(16_377)]]), 'frame.oversize'],
-    ['HTTP', (sdk) => sdk.stream.write('GET / HTTP/1.1\r\nhost: router\r\n\r\n'), 'frame.magic'],
-    ['a header that does not fit', (sdk) => sdk.stream.write(malformedHeaderFrame()), 'frame.header-malformed'],
+    ['another frame first', (sdk: SdkPeer) => sdk.says(ContentType.Latency), 'hello-expected'],
+    ['a body of 4193 bytes', (sdk: SdkPeer) => sdk.says(ContentType.Hello, [], new Uint8Array(4193)), 'frame.oversize'],
+    ['headers of 16385 bytes', (sdk: SdkPeer) => sdk.says(ContentType.Hello, [[5, new Uint8Array(16_377)]]), 'frame.oversize'],
+    ['HTTP', (sdk: SdkPeer) => sdk.stream.write('GET / HTTP/1.1\r\nhost: router\r\n\r\n'), 'frame.magic'],
+    ['a header that does not fit', (sdk: SdkPeer) => sdk.stream.write(malformedHeaderFrame()), 'frame.header-malformed'],
   ] as const)('closes at once on %s', async (_case, speak, reason) => {
     const network = createTestNetwork()
     const router = network.router()

@@ -1,4 +1,13 @@
-import { ContentType, encodeInt32, encodeString, encodeUint32, HeaderId, stringHeader, uint32Header, type Frame } from '@tunnel/edge/wire'
+import {
+  ContentType,
+  encodeInt32,
+  encodeString,
+  encodeUint32,
+  HeaderId,
+  stringHeader,
+  uint32Header,
+  type Frame,
+} from '@tunnel/edge/wire'
 import type { Cancel } from '@tunnel/flow'
 import type { ApiSession, RoutedService, RouterAuthority, ServiceSession } from './authority.ts'
 import type { Client } from './client.ts'

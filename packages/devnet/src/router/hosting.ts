@@ -132,7 +132,8 @@ export class Hosting {
   /** No answer keeps the terminator and is asked again; a wrong one deletes it, and the SDK is not told. */
   #inspect(bind: Bind): void {
     if (!bind.supportsInspect) return
-    const forget = bind.channel.request(ContentType.ConnInspectRequest, [[HeaderId.ConnId, encodeUint32(bind.id)]], undefined, (reply) => {
+    const asked = [[HeaderId.ConnId, encodeUint32(bind.id)]] as const
+    const forget = bind.channel.request(ContentType.ConnInspectRequest, asked, undefined, (reply) => {
       cancelRepeat()
       if (byteHeader(reply.headers, HeaderId.ConnType) === ConnType.Bind || !bind.live) return
       this.#byTerminator.delete(bind.terminator.id)

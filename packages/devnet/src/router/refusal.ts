@@ -12,7 +12,7 @@ export const refusal = {
   idInUse: (id: number) => `sink id ${id} already in use`,
   tooMany: 'too many connections',
   noTerminators: (serviceId: string, instance: string) =>
-    instance === '' ? `service ${serviceId} has no terminators` : `service ${serviceId} has no terminators for instanceId ${instance}`,
+    `service ${serviceId} has no terminators${instance === '' ? '' : ` for instanceId ${instance}`}`,
   noOnlineTerminators: (serviceId: string, instance: string) => `service ${serviceId} has no online terminators for instanceId ${instance}`,
   retriesExceeded: (circuitId: string, reason: string) =>
     `exceeded maximum [${dialAttempts}] retries creating circuit [c/${circuitId}] (${reason})`,
