@@ -1,5 +1,5 @@
 import { CodedError, type ErrorDetail, type Milliseconds } from '@tunnel/flow'
-import { z } from 'zod'
+import * as z from 'zod'
 import type { HttpResponse } from './http-client.ts'
 
 // Section 2.2. All optional: a load balancer's error page must give a readable error too.

@@ -1,6 +1,6 @@
 import { X509Certificate, type KeyObject } from 'node:crypto'
 import { CodedError } from '@tunnel/flow'
-import { z } from 'zod'
+import * as z from 'zod'
 import type { HttpResponse } from '../controller/http-client.ts'
 import { checkedBody } from '../controller/rest-client.ts'
 import { controllerUrlsSchema } from '../controller/schemas/controllers.ts'

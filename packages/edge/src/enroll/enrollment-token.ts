@@ -1,7 +1,7 @@
 import { X509Certificate } from 'node:crypto'
 import { CodedError } from '@tunnel/flow'
 import { compactVerify, decodeJwt, decodeProtectedHeader, errors, importX509, type JWTPayload } from 'jose'
-import { z } from 'zod'
+import * as z from 'zod'
 
 /** An enrollment token (protocol section 1.3). Nothing in it is proven before `verifyEnrollmentToken`. */
 export interface EnrollmentToken {

@@ -1,4 +1,4 @@
-import { z } from 'zod'
+import * as z from 'zod'
 import { envelope, idSchema, optional, orDefault } from './envelope.ts'
 
 const authQuerySchema = z.object({ typeId: optional(z.string()), provider: optional(z.string()) })

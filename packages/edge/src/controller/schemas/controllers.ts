@@ -1,4 +1,4 @@
-import { z } from 'zod'
+import * as z from 'zod'
 import { optional, orDefault, page } from './envelope.ts'
 
 const apiAddressSchema = z.object({ url: z.string(), version: optional(z.string()) })

@@ -1,4 +1,4 @@
-import { z } from 'zod'
+import * as z from 'zod'
 
 /**
  * Schemas of answers are tolerant: unknown members are dropped, and `null` or absence of what we can do without becomes a

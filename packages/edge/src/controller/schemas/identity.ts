@@ -1,4 +1,4 @@
-import { z } from 'zod'
+import * as z from 'zod'
 import type { IdentityInfo } from '../types.ts'
 import { envelope, idSchema, orDefault } from './envelope.ts'
 

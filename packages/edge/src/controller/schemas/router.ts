@@ -1,4 +1,4 @@
-import { z } from 'zod'
+import * as z from 'zod'
 import type { RouterAddress } from '../types.ts'
 import { envelope, optional, orDefault, page } from './envelope.ts'
 

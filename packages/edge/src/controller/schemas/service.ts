@@ -1,4 +1,4 @@
-import { z } from 'zod'
+import * as z from 'zod'
 import type { EdgeService, PolicyPosture, SessionType } from '../types.ts'
 import { envelope, idSchema, optional, orDefault, page } from './envelope.ts'
 

@@ -1,4 +1,4 @@
-import { z } from 'zod'
+import * as z from 'zod'
 import type { ServiceSession } from '../types.ts'
 import { envelope, idSchema } from './envelope.ts'
 import { routersSchema } from './router.ts'

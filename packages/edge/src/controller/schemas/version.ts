@@ -1,4 +1,4 @@
-import { z } from 'zod'
+import * as z from 'zod'
 import { envelope, optional, orDefault } from './envelope.ts'
 
 const apiSchema = z.object({ path: optional(z.string()), apiBaseUrls: orDefault(z.array(z.string()), []) })
