@@ -55,10 +55,13 @@ export class RouterChannels {
     return best
   }
 
-  /** Opens one more channel when every one is in use. */
+  /**
+   * Opens one more channel when the last free one is about to be taken: the next circuit shall find one for itself, so
+   * that it does not share that of a receiver that has stopped reading.
+   */
   grow(): void {
     const full = this.#open.length >= this.#options.size
-    if (full || this.#opening || this.#open.some((channel) => channel.connections.size === 0)) return
+    if (full || this.#opening || this.#open.filter((channel) => channel.connections.size === 0).length > 1) return
     this.connect().catch(() => {})
   }
 

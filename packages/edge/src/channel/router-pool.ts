@@ -35,10 +35,11 @@ export class RouterPool {
       if (candidate.latency === undefined) continue
       if (nearest?.latency === undefined || candidate.latency < nearest.latency) nearest = candidate
     }
-    const channel = nearest?.best()
-    if (channel === undefined) return firstOf(candidates)
-    for (const candidate of candidates) if (candidate.latency === undefined) candidate.connect().catch(() => {})
-    nearest?.grow()
+    const channel = nearest?.best() ?? (await firstOf(candidates))
+    for (const candidate of candidates) {
+      if (candidate.latency === undefined) candidate.connect().catch(() => {})
+      else if (candidate.channels.includes(channel)) candidate.grow()
+    }
     return channel
   }
 
