@@ -1,6 +1,6 @@
 import { createServer, connect, type AddressInfo, type Server } from 'node:net'
 import { afterEach, describe, expect, it } from 'vitest'
-import { CodedError, formatEndpoint, isCodedError, pump, SendWindow, systemClock, toCodedError, type PumpResult } from './index.ts'
+import { CodedError, formatEndpoint, isCodedError, pump, SendWindow, systemClock, toCodedError, unmapAddress, type PumpResult } from './index.ts'
 import { fromSocket } from './node.ts'
 
 const servers: Server[] = []
@@ -64,6 +64,12 @@ describe('formatEndpoint', () => {
   it('brackets IPv6', () => {
     expect(formatEndpoint({ address: '1.2.3.4', port: 80 })).toBe('1.2.3.4:80')
     expect(formatEndpoint({ address: '::1', port: 80 })).toBe('[::1]:80')
+  })
+})
+
+describe('unmapAddress', () => {
+  it('shows IPv4 addresses as such, and leaves the rest', () => {
+    expect(['::ffff:1.2.3.4', '1.2.3.4', '::1', '::ffff:0:1'].map(unmapAddress)).toEqual(['1.2.3.4', '1.2.3.4', '::1', '::ffff:0:1'])
   })
 })
 

@@ -1,5 +1,6 @@
 import { createSocket, type Socket as UdpSocket } from 'node:dgram'
 import { connect, createServer, type AddressInfo, type Server, type Socket } from 'node:net'
+import { networkInterfaces } from 'node:os'
 import type { WantedListener } from '@tunnel/core/contracts'
 import { pump, type DatagramFlow, type LogFields, type Protocol, type TcpRequest, type UdpRequest } from '@tunnel/flow'
 import { connectFlow } from '@tunnel/flow/node'
@@ -317,6 +318,29 @@ describe('TCP', () => {
   })
 })
 
+const hasIPv6 = Object.values(networkInterfaces()).some((entries) => entries?.some(({ address }) => address === '::1'))
+
+describe.skipIf(!hasIPv6)('both families', () => {
+  it('takes IPv4 clients on ::, and shows them as such', async () => {
+    proxy = create({ bind: '::' })
+    const port = await freePort()
+    const { applied } = await proxy.apply(table(wanted('web', port), wanted('dns', port, 'udp')))
+    expect(applied).toEqual([`listening on tcp [::]:${port} for service 'web'`, `listening on udp [::]:${port} for service 'dns'`])
+    const { socket } = tcpClient(port)
+    const client = await udpClient(port)
+    client.send('question')
+    await until(() => requests.length === 2)
+    const byService = new Map(requests.map((request) => [request.service, request]))
+    expect(byService.get('web')?.from).toEqual({ address: '127.0.0.1', port: socket.localPort })
+    expect(byService.get('dns')?.from).toEqual({ address: '127.0.0.1', port: client.socket.address().port })
+    const flow = byService.get('dns')!.accept() as DatagramFlow
+    flow.send(Buffer.from('answer'))
+    await until(() => client.received.length === 1)
+    byService.get('web')!.refuse('reset')
+    flow.close()
+  })
+})
+
 describe('UDP', () => {
   async function udp(options: ProxyInterceptorOptions = {}): Promise<number> {
     proxy = create(options)
@@ -432,13 +456,16 @@ describe('UDP', () => {
   })
 
   it('frees the port when the last session of a removed listener ends', async () => {
-    const port = await udp()
+    const ownClock = createVirtualClock()
+    const port = await udp({ clock: ownClock })
     const client = await udpClient(port)
     client.send('1')
     await until(() => requests.length === 1)
     const flow = accepted(0)
     await proxy.close()
+    expect(ownClock.pending).toBe(1)
     flow.close()
+    expect(ownClock.pending).toBe(0)
     const again = createSocket('udp4')
     await new Promise<void>((resolve, reject) => again.once('error', reject).bind(port, '127.0.0.1', resolve))
     again.close()

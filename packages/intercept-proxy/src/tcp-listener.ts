@@ -1,5 +1,5 @@
 import { createServer, type Server, type Socket } from 'node:net'
-import { CodedError, type Endpoint, type Flow, type TcpRequest } from '@tunnel/flow'
+import { CodedError, unmapAddress, type Endpoint, type Flow, type TcpRequest } from '@tunnel/flow'
 import { fromSocket } from '@tunnel/flow/node'
 import type { Listener, ListenerSpec } from './listener.ts'
 
@@ -56,8 +56,8 @@ class SocketRequest implements TcpRequest {
   constructor(socket: Socket, listener: Endpoint, service: string) {
     this.#socket = socket
     this.service = service
-    this.from = { address: socket.remoteAddress ?? '', port: socket.remotePort ?? 0 }
-    this.to = { address: socket.localAddress ?? listener.address, port: listener.port }
+    this.from = { address: unmapAddress(socket.remoteAddress ?? ''), port: socket.remotePort ?? 0 }
+    this.to = { address: unmapAddress(socket.localAddress ?? listener.address), port: listener.port }
     socket.on('error', () => {})
     socket.once('close', this.#onClose)
     // Only a socket that reads notices a reset. It stays paused: what comes (up to 64 KiB) waits in its buffer.

@@ -1,6 +1,6 @@
 import { createSocket, type RemoteInfo, type Socket } from 'node:dgram'
 import { isIPv6 } from 'node:net'
-import { CodedError, formatEndpoint, type Clock, type DatagramFlow, type Endpoint, type Milliseconds, type UdpRequest } from '@tunnel/flow'
+import { CodedError, formatEndpoint, unmapAddress, type Clock, type DatagramFlow, type Endpoint, type Milliseconds, type UdpRequest } from '@tunnel/flow'
 import type { Listener, ListenerSpec } from './listener.ts'
 import { UdpSession } from './udp-session.ts'
 
@@ -95,8 +95,9 @@ export class UdpListener implements Listener {
       return
     }
     const { clock, idle, queue, onDrop } = this.#options
+    const remote = { ...from, address: unmapAddress(from.address) }
     const session = new UdpSession({
-      info: { protocol: 'udp', local: this.#local, remote: from, service: this.service },
+      info: { protocol: 'udp', local: this.#local, remote, service: this.service },
       clock,
       idle,
       queue,
@@ -110,7 +111,7 @@ export class UdpListener implements Listener {
     })
     this.#sessions.set(key, session)
     session.received(datagram)
-    this.#options.onRequest(new SessionRequest(session, from, this.#local, this.service))
+    this.#options.onRequest(new SessionRequest(session, remote, this.#local, this.service))
   }
 
   #transmit(datagram: Uint8Array, to: Endpoint): boolean {

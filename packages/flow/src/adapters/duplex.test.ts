@@ -100,6 +100,20 @@ describe('toDuplex', () => {
     await until(() => written === 5 && reader.receivedBytes === 5_000, 'all writes')
   })
 
+  it('calls a write done only when its bytes are given back', async () => {
+    const [near, far] = createFlowPair()
+    const duplex = toDuplex(near)
+    const reader = new WatchedFlow(far)
+    reader.pause()
+    reader.attach()
+    let done = false
+    duplex.write('still borrowed', () => (done = true))
+    await turns(3)
+    expect(done).toBe(false)
+    reader.resume()
+    await until(() => done, 'the callback')
+  })
+
   it('holds the flow back when nobody reads', async () => {
     const [near, far] = createFlowPair({ limitBytes: 50_000 })
     const duplex = toDuplex(near)

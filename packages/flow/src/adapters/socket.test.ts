@@ -3,9 +3,10 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { describe, expect, it } from 'vitest'
 import { flowCompliance } from '../compliance/flow-suite.ts'
-import { until } from '../compliance/until.ts'
+import { turns, until } from '../compliance/until.ts'
 import { WatchedFlow } from '../compliance/watched-flow.ts'
 import { CodedError } from '../coded-error.ts'
+import { createVirtualClock } from '../testing/virtual-clock.ts'
 import { fromSocket } from './socket.ts'
 
 /** Two connected sockets: one that connected, one that was accepted. */
@@ -91,6 +92,17 @@ describe('fromSocket', () => {
     expect(gone.ends).toBe(1)
   })
 
+  it('stops a socket that flows already, until attach', async () => {
+    const [client, accepted] = await socketPair()
+    client.resume()
+    const flow = new WatchedFlow(fromSocket(client))
+    accepted.write('kept')
+    await turns(5)
+    flow.attach()
+    await until(() => flow.text === 'kept', 'the text')
+    await destroy(client, accepted)()
+  })
+
   it('says flow.aborted when somebody destroys the socket', async () => {
     const [client, accepted] = await socketPair()
     const flow = new WatchedFlow(fromSocket(accepted)).attach()
@@ -119,6 +131,18 @@ describe('fromSocket', () => {
     expect(writes).toEqual([3, 20_000, 2])
     expect(reader.text.replace(/x+/, '…')).toBe('abc…de')
     await destroy(client, accepted)()
+  })
+
+  it('resets a connection that is being opened, and waits a second for it at most', async () => {
+    const clock = createVirtualClock()
+    const socket = connect({ port: 9, host: 'never.invalid', allowHalfOpen: true, lookup: () => {} })
+    const flow = new WatchedFlow(fromSocket(socket, { clock })).attach()
+    flow.reset(new CodedError('test.reset', 'because'))
+    clock.advance(999)
+    expect(socket.destroyed).toBe(false)
+    clock.advance(1)
+    await until(() => flow.closes.length === 1, 'close')
+    expect(flow.closes[0]?.code).toBe('test.reset')
   })
 
   it('sends what is small before the end', async () => {

@@ -1,5 +1,6 @@
 import type { Socket } from 'node:net'
-import type { Endpoint } from '../endpoint.ts'
+import { systemClock, type Clock, type Milliseconds } from '../clock.ts'
+import { unmapAddress, type Endpoint } from '../endpoint.ts'
 import type { Flow, FlowInfo } from '../flow.ts'
 import { errnoOf } from './transport-error.ts'
 import { StreamFlow } from './stream-flow.ts'
@@ -9,7 +10,11 @@ export interface SocketFlowOptions {
   readonly limitBytes?: number
   /** Added to what the socket itself knows: its two endpoints. */
   readonly info?: Partial<FlowInfo>
+  readonly clock?: Clock
 }
+
+/** How long a reset waits for a connection that is being opened. */
+const connectGrace: Milliseconds = 1_000
 
 export const defaultSocketLimitBytes = 256 * 1024
 
@@ -32,7 +37,7 @@ export function createSocketFlow(socket: Socket, options: SocketFlowOptions): St
     info: { ...socketInfo(socket), ...options.info },
     limitBytes: options.limitBytes ?? defaultSocketLimitBytes,
     keepsChunks: false,
-    destroy: () => resetSocket(socket),
+    destroy: () => resetSocket(socket, options.clock ?? systemClock),
   })
 }
 
@@ -43,11 +48,13 @@ function socketInfo(socket: Socket): FlowInfo {
 }
 
 function endpointOf(address: string | undefined, port: number | undefined): Endpoint | undefined {
-  return address === undefined || port === undefined ? undefined : { address, port }
+  return address === undefined || port === undefined ? undefined : { address: unmapAddress(address), port }
 }
 
 /** Sends a RST where there is one to send. */
-export function resetSocket(socket: Socket): void {
+function resetSocket(socket: Socket, clock: Clock): void {
+  // A connection that is on its way may exist for the peer already, so Node waits for it to send the RST. Not for ever.
+  if (socket.connecting) clock.after(connectGrace, () => socket.destroy())
   try {
     socket.resetAndDestroy()
   } catch (error) {

@@ -142,8 +142,11 @@ export class StreamFlow implements Flow {
       return
     }
     this.#busy = true
-    handler.data(chunk, hold)
-    this.#busy = false
+    try {
+      handler.data(chunk, hold)
+    } finally {
+      this.#busy = false
+    }
   }
 
   readonly #written = (): void => {
@@ -205,7 +208,10 @@ export class StreamFlow implements Flow {
     const handler = this.#handler
     if (!handler) return
     this.#busy = true
-    call(handler)
-    this.#busy = false
+    try {
+      call(handler)
+    } finally {
+      this.#busy = false
+    }
   }
 }

@@ -374,6 +374,16 @@ function ownershipTests(pair: Pair, closed: () => Promise<void>): void {
     })
   }
 
+  it('releases what was sent in the same turn as the reset', async () => {
+    const { left, right } = pair()
+    left.attach()
+    right.attach()
+    for (const size of [1, 100, 20_000, 5]) left.send(pattern(0, size), 'released')
+    left.reset(testError())
+    await closed()
+    await until(() => left.releases === 4, 'every release')
+  })
+
   it('leaves held chunks alone until they are released', async () => {
     const { left, right } = pair()
     const held: { chunk: Uint8Array; offset: number; release: Release }[] = []

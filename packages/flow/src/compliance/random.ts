@@ -14,7 +14,7 @@ export function pattern(offset: number, bytes: number): Uint8Array {
   return Uint8Array.from({ length: bytes }, (_, index) => patternByte(offset + index))
 }
 
-export function patternByte(offset: number): number {
+function patternByte(offset: number): number {
   return (Math.imul(offset, 0x9e3779b1) >>> 24) ^ (offset & 0xff)
 }
 
