@@ -7,7 +7,7 @@ import { ScriptedRouter } from '../testing/scripted-router.ts'
 import { fromHex, frameVectors } from '../testing/vectors.ts'
 import { encodeUint32, HeaderId, loadCrypto, type Crypto } from '../wire.ts'
 import { Circuit, receiveLimitBytes } from './circuit.ts'
-import { Connection } from './connection.ts'
+import { Connection, halfCloseFlag } from './connection.ts'
 import { DatagramCircuit } from './datagram-circuit.ts'
 import { PlaintextSlabs } from './plaintext-slabs.ts'
 
@@ -16,6 +16,8 @@ beforeAll(async () => {
   crypto = await loadCrypto()
 })
 
+/** Flags of the first message (protocol section 4.5): MULTIPART, and ours. */
+const announced = 4 | halfCloseFlag
 const info: FlowInfo = { protocol: 'tcp', service: 'test' }
 
 /** Two connections with the same id on two channels back to back. */
@@ -77,7 +79,7 @@ describe('half-close (protocol section 4.5)', () => {
     circuit.send(Buffer.from('one'))
     circuit.send(Buffer.from('two'))
     circuit.end()
-    router.gets({ type: 'Data', connId, flags: 4, text: 'one' })
+    router.gets({ type: 'Data', connId, flags: announced, text: 'one' })
     router.gets({ type: 'Data', connId, flags: 0, text: 'two' })
     router.gets({ type: 'Data', connId, flags: 1, text: '' })
     router.gives({ type: 'Data', connId, text: 'answer' })
@@ -107,6 +109,16 @@ describe('half-close (protocol section 4.5)', () => {
     await settled()
     expect(heard).toEqual(['END', 'CLOSE'])
     expect(errors).toEqual([undefined])
+  })
+
+  it('takes the same from a peer that always says FIN as a reset', async () => {
+    const { router, connId, heard, errors, attach, settled } = await scripted()
+    attach()
+    router.gives({ type: 'Data', connId, flags: announced, text: 'half' })
+    router.gives({ type: 'StateClosed', connId, text: 'close called' })
+    await settled()
+    expect(heard).toEqual(['half', 'CLOSE'])
+    expect(errors[0]?.code).toBe('circuit.reset')
   })
 
   it('delivers what came before a StateClosed, then its error', async () => {
@@ -177,7 +189,7 @@ describe('encryption (protocol section 4.6)', () => {
     circuit.attach({ data: (chunk) => heard.push(Buffer.from(chunk).toString()), end: () => {}, drain: () => {}, close: () => heard.push('CLOSE') })
     connection.start({ receive: clientRx, transmit: clientTx })
     circuit.send(Buffer.from('hello'))
-    expect(router.gets({ type: 'Data', connId, flags: 4 }).body).toEqual(fromHex(frames[2]!.bodyHex))
+    expect(router.gets({ type: 'Data', connId, flags: announced }).body).toEqual(fromHex(frames[2]!.bodyHex))
     expect(router.gets({ type: 'Data', connId, flags: 0 }).body).toEqual(fromHex(frames[4]!.bodyHex))
     router.gives({ type: 'Data', connId, flags: 4 }, [], fromHex(frames[3]!.bodyHex))
     router.gives({ type: 'Data', connId }, [], fromHex(frames[5]!.bodyHex))
@@ -192,7 +204,7 @@ describe('encryption (protocol section 4.6)', () => {
     const key = new Uint8Array(32)
     const { router, connId, errors, attach, settled } = await scripted({ receive: key, transmit: key })
     attach()
-    router.gets({ type: 'Data', connId, flags: 4 })
+    router.gets({ type: 'Data', connId, flags: announced })
     router.gives({ type: 'Data', connId }, [], new Uint8Array(24))
     router.gives({ type: 'Data', connId }, [], new Uint8Array(40))
     await settled()
@@ -235,7 +247,7 @@ describe('multipart messages (protocol section 4.5)', () => {
     await Promise.resolve()
     circuit.send(Buffer.from('a'))
     circuit.send(Buffer.from('b'))
-    router.gets({ type: 'Data', connId, flags: 4, text: 'a' })
+    router.gets({ type: 'Data', connId, flags: announced, text: 'a' })
     router.gets({ type: 'Data', connId, flags: 0, text: 'b' })
     router.gives({ type: 'Data', connId, flags: 16 | 4 }, [], Uint8Array.of(1, 0, 0x61, 0, 0, 2, 0, 0x62, 0x63))
     expect(heard).toEqual(['a', '', 'bc'])
@@ -270,6 +282,7 @@ it('answers stray data with StateClosed, but not what was on its way to a circui
   router.gives({ type: 'Data', connId: 77, text: 'x' })
   router.gets({ type: 'StateClosed', connId: 77 })
   circuit.reset(new CodedError('test.over', 'enough'))
+  router.gets({ type: 'Data', connId, flags: announced, text: '' })
   router.gets({ type: 'StateClosed', connId, text: 'test.over' })
   router.gives({ type: 'Data', connId, text: 'late' })
   expect(router.next()).toBeUndefined()

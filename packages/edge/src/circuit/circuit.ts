@@ -70,7 +70,7 @@ export class Circuit implements Flow {
 
   reset(error: CodedError): void {
     if (this.#closeTold || (this.#closing && !this.#closing.afterData)) return
-    this.#connection.close(error.code)
+    this.#connection.reset(error.code)
     this.#closing = { error, afterData: false }
     this.#queue.clear()
     this.#advanceSoon()
@@ -158,9 +158,9 @@ export class Circuit implements Flow {
 
   #peerClosed(reason: string): void {
     if (this.#closing) return
-    const orderly = this.#peerEnded || isOrderlyClose(reason)
+    const orderly = this.#peerEnded || (isOrderlyClose(reason) && !this.#connection.peerHalfCloses)
     if (orderly) this.#peerEnded = true
-    const error = orderly ? undefined : new CodedError('circuit.reset', `the far end closed the circuit: ${reason}`, { detail: { reason } })
+    const error = orderly ? undefined : new CodedError('circuit.reset', `the far end broke the circuit off${reason && `: ${reason}`}`, { detail: { reason } })
     this.#closing = { afterData: true, ...(error && { error }) }
     this.#advance()
   }

@@ -22,6 +22,12 @@ export interface ConnectionOptions {
   readonly crypto: Crypto
 }
 
+/**
+ * Ours alone: the sender of this flag ends a half with FIN, always. No other SDK looks at it; the network carries it to the
+ * far end as it carries all flags (protocol section 4.5), while the words of a StateClosed get lost.
+ */
+export const halfCloseFlag = 1 << 20
+
 const text = new TextDecoder()
 const none = new Uint8Array(0)
 
@@ -40,7 +46,7 @@ export class Connection implements ChannelReceiver {
   #encryptor: Encryptor | undefined
   #decryptor: Decryptor | undefined
   /** Flags of our next message: what we can take is said once (protocol section 4.5). */
-  #announce: number = DataFlag.Multipart
+  #announce = DataFlag.Multipart | halfCloseFlag
   #peerFlags = 0
   #heard = false
   /** What the flow sent before the connection was open. Bounded by the flow: two chunks. */
@@ -72,6 +78,11 @@ export class Connection implements ChannelReceiver {
   /** Whether anything ever came. */
   get heard(): boolean {
     return this.#heard
+  }
+
+  /** A peer that always says FIN: its StateClosed without one is a reset, or the death of its program. */
+  get peerHalfCloses(): boolean {
+    return (this.#peerFlags & halfCloseFlag) !== 0
   }
 
   /** Unsent bytes of the channel up to our last frame. */
@@ -131,6 +142,12 @@ export class Connection implements ChannelReceiver {
     if (this.#state === 'closed') return
     this.channel.sendClosed(this.#id, reason)
     this.#finish()
+  }
+
+  /** As `close`; a far end of our kind learns that this was no orderly end. */
+  reset(reason: string): void {
+    if (this.#state === 'open' && this.#announce !== 0) this.#write(none, 0)
+    this.close(reason)
   }
 
   /** Gives the id back without a word: the far end never agreed, or has gone. */

@@ -32,7 +32,11 @@ export class MemoryTransport implements ChannelTransport {
 
   resumeReading(): void {
     this.paused = false
-    this.#far?.#run()
+    this.#far?.farReads()
+  }
+
+  farReads(): void {
+    this.#run()
   }
 
   async close(): Promise<void> {

@@ -2,7 +2,7 @@ import { silentLog } from '@tunnel/flow'
 import { createVirtualClock, type VirtualClock } from '@tunnel/flow/testing'
 import { Channel, type ChannelTransport } from '../channel/channel.ts'
 import { connIdHeader, replyForHeader, type HeaderEntry } from '../channel/frame-writer.ts'
-import { ContentType, encodeFrame, encodeString, FrameReader, HeaderId, replyFor, stringHeader, uint32Header, type Frame } from '../wire.ts'
+import { ContentType, encodeFrame, encodeString, encodeUint32, FrameReader, HeaderId, replyFor, stringHeader, uint32Header, type Frame } from '../wire.ts'
 
 /** A frame as tests write it. Absent members are not looked at. */
 export interface FrameRepr {
@@ -93,7 +93,7 @@ export class ScriptedRouter {
     const entries: HeaderEntry[] = [...headers]
     if (connId !== undefined) entries.push(connIdHeader(connId))
     if (reply !== undefined) entries.push(replyForHeader(reply))
-    if (flags !== undefined) entries.push([HeaderId.Flags, Uint8Array.of(flags, 0, 0, 0)])
+    if (flags !== undefined) entries.push([HeaderId.Flags, encodeUint32(flags)])
     const frame = { contentType: ContentType[type], sequence: this.#sequence, headers: entries, body: bytes ?? (body === undefined ? none : encodeString(body)) }
     this.channel.reader.push(encodeFrame(frame))
     return this.#sequence
