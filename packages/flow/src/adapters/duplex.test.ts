@@ -1,7 +1,9 @@
+import { once } from 'node:events'
 import { createServer as createHttpServer, request } from 'node:http'
 import { connect, createServer, type AddressInfo, type Socket } from 'node:net'
 import { duplexPair, PassThrough } from 'node:stream'
 import { pipeline } from 'node:stream/promises'
+import { connect as tlsConnect, TLSSocket, type TLSSocketOptions } from 'node:tls'
 import { describe, expect, it } from 'vitest'
 import { flowCompliance } from '../compliance/flow-suite.ts'
 import { turns, until } from '../compliance/until.ts'
@@ -83,6 +85,27 @@ describe('toDuplex', () => {
       outgoing.on('error', reject).end('through a flow')
     })
     expect(body).toBe('through a flow')
+  })
+
+  it('carries TLS', async () => {
+    const [near, far] = createFlowPair()
+    const key = Buffer.alloc(32, 7)
+    const psk = { ciphers: 'PSK-AES128-GCM-SHA256', maxVersion: 'TLSv1.2' } as const
+    const server = new TLSSocket(toDuplex(far), { ...psk, isServer: true, pskCallback: () => key } as TLSSocketOptions)
+    server.on('data', (question: Buffer) => server.end(`answer to ${question}`))
+    const client = tlsConnect({
+      ...psk,
+      socket: toDuplex(near),
+      pskCallback: () => ({ psk: key, identity: 'test' }),
+      checkServerIdentity: () => undefined,
+    })
+    client.write('question')
+    let text = ''
+    client.on('data', (data: Buffer) => (text += data))
+    await once(client, 'end')
+    expect(text).toBe('answer to question')
+    client.destroy()
+    server.destroy()
   })
 
   it('holds a writer back', async () => {
