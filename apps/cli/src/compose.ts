@@ -42,6 +42,9 @@ export async function startTunneler(session: Session, signal: AbortSignal, compo
   tunneler.start()
   return {
     async stop() {
+      const { length: flows } = tunneler.status().flows
+      const source = 'ziti-tunnel/compose.stop'
+      if (flows > 0) session.log('info', source, 'waiting for open connections; a second signal stops at once', { flows, milliseconds: grace })
       await tunneler.stop(grace)
       await closeAll()
     },

@@ -18,7 +18,7 @@
  */
 export { exitCodes } from './exit-codes.ts'
 export type { ExitCode } from './exit-codes.ts'
-export type { LogSink } from './log/create-log.ts'
+export type { LogSink } from './log/log-sink.ts'
 export { runProgram } from './program.ts'
 export type { SignalSource } from './signals.ts'
 export type { Terminal } from './terminal.ts'

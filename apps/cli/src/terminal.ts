@@ -1,5 +1,5 @@
 import type { ExitCode } from './exit-codes.ts'
-import type { LogSink } from './log/create-log.ts'
+import type { LogSink } from './log/log-sink.ts'
 import type { SignalSource } from './signals.ts'
 
 /** What the program touches of its process: all of it can be replaced in tests. */

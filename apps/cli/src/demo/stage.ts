@@ -1,4 +1,3 @@
-import type { LogSink } from '../log/create-log.ts'
 import { wantsColours } from '../log/create-log.ts'
 import type { Terminal } from '../terminal.ts'
 
@@ -23,7 +22,8 @@ const titleColumns = 26
 export function createStage({ stdout, environment }: Pick<Terminal, 'stdout' | 'environment'>): Stage {
   const colours = wantsColours(stdout, environment)
   const paint = (style: Style, text: string): string => (colours ? `\u001b[${styles[style]}m${text}\u001b[0m` : text)
-  const line = (text = ''): void => write(stdout, `${text}\n`)
+  const write = (text: string): void => void stdout.write(text)
+  const line = (text = ''): void => write(`${text}\n`)
   return {
     animated: stdout.isTTY === true && environment.TERM !== 'dumb',
     paint,
@@ -34,10 +34,6 @@ export function createStage({ stdout, environment }: Pick<Terminal, 'stdout' | '
     quote(text) {
       for (const quoted of text.trimEnd().split('\n')) line(`    ${paint('dim', '│')} ${quoted}`)
     },
-    redraw: (text) => write(stdout, `\r\u001b[2K${text}`),
+    redraw: (text) => write(`\r\u001b[2K${text}`),
   }
-}
-
-function write(sink: LogSink, text: string): void {
-  sink.write(text)
 }

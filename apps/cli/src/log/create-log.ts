@@ -1,5 +1,6 @@
 import type { LogFields } from '@tunnel/flow'
 import { jsonFormatter } from './json.ts'
+import type { LogSink } from './log-sink.ts'
 import { prettyFormatter } from './pretty.ts'
 import type { LogFormatter, Severity } from './record.ts'
 import { textFormatter } from './text.ts'
@@ -9,12 +10,6 @@ export type LogFormat = (typeof logFormats)[number]
 
 /** A `Log` of the packages that knows one level more. */
 export type ProgramLog = (severity: Severity, source: string, message: string, fields?: LogFields) => void
-
-/** Where log lines go: `process.stderr` in life. */
-export interface LogSink {
-  readonly isTTY?: boolean
-  write(text: string): unknown
-}
 
 export interface LogOptions {
   readonly sink: LogSink
