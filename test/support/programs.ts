@@ -8,8 +8,8 @@ export interface Finished {
 }
 
 /** Runs a program to its end; it is killed when `seconds` are over. */
-export async function run(command: string, parameters: readonly string[], options: { input?: string; seconds?: number; environment?: Record<string, string> } = {}): Promise<Finished> {
-  const child = spawn(command, parameters, { stdio: ['pipe', 'pipe', 'pipe'], env: { ...process.env, ...options.environment } })
+export async function run(command: string, parameters: readonly string[], options: { input?: string; seconds?: number; environment?: Record<string, string>; cwd?: string } = {}): Promise<Finished> {
+  const child = spawn(command, parameters, { stdio: ['pipe', 'pipe', 'pipe'], env: { ...process.env, ...options.environment }, cwd: options.cwd })
   const impatient = setTimeout(() => child.kill('SIGKILL'), (options.seconds ?? 30) * 1000)
   const stdout: Buffer[] = []
   const stderr: Buffer[] = []

@@ -1,9 +1,11 @@
 import { fileURLToPath } from 'node:url'
 import { run, start, type Finished, type Running } from './programs.ts'
 
-const program = fileURLToPath(new URL('../../apps/cli/bin/ziti-tunnel.js', import.meta.url))
+const fileOf = (path: string): string => fileURLToPath(new URL(`../../apps/cli/${path}`, import.meta.url))
 
-/** The real program, as built: what a user installs. */
-export const startTunneler = (...words: readonly string[]): Running => start(process.execPath, [program, ...words])
+/** The real program as built, which is what a user installs; from its sources with TUNNEL_TEST_FROM_SOURCE=1. */
+const program = process.env['TUNNEL_TEST_FROM_SOURCE'] ? ['--conditions=tunnel-source', fileOf('src/main.ts')] : [fileOf('bin/ziti-tunnel.js')]
+
+export const startTunneler = (...words: readonly string[]): Running => start(process.execPath, [...program, ...words])
 export const runTunneler = (words: readonly string[], options: { input?: string; seconds?: number; environment?: Record<string, string> } = {}): Promise<Finished> =>
-  run(process.execPath, [program, ...words], options)
+  run(process.execPath, [...program, ...words], options)

@@ -16,7 +16,8 @@ const block = Buffer.alloc(65_536, 'ziti')
 function open(received: (bytes: number) => void): Promise<Socket> {
   return new Promise((resolve, reject) => {
     const onread = { buffer: readBuffer, callback: (bytes: number) => (received(bytes), true) }
-    const socket = connect({ port: load.port, host: '127.0.0.1', noDelay: true, allowHalfOpen: true, highWaterMark: 262_144, onread }, () => resolve(socket))
+    const options = { port: load.port, host: '127.0.0.1', noDelay: true, allowHalfOpen: true, highWaterMark: 262_144, onread }
+    const socket: Socket = connect(options, () => resolve(socket))
     socket.on('error', reject)
   })
 }

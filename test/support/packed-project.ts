@@ -1,0 +1,58 @@
+import { mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { root } from './pack.ts'
+import { run, start, type Finished, type Running } from './programs.ts'
+
+/** A user's project: empty, outside of the workspace. */
+export interface PackedProject {
+  readonly folder: string
+  /** Installs what the words say, and lets no script of any package run. */
+  install(...words: readonly string[]): Promise<void>
+  write(file: string, text: string): void
+  /** Deletes a file or folder. */
+  remove(path: string): void
+  /** Runs a TypeScript file with the Node of this process. */
+  node(file: string): Promise<Finished>
+  /** Starts a TypeScript file that stays. */
+  startNode(file: string): Running
+  run(command: string, ...words: readonly string[]): Promise<Finished>
+  /** Checks files as a careful user would: strict, and the declarations of libraries too. */
+  typeErrors(...files: readonly string[]): Promise<string>
+  /** Every file of an installed package. */
+  filesOf(packageName: string): readonly { readonly path: string; readonly text: string }[]
+}
+
+const compilerOptions = {
+  target: 'es2023', lib: ['es2023'], module: 'nodenext', types: ['node'], strict: true, skipLibCheck: false, noEmit: true,
+  exactOptionalPropertyTypes: true, noUncheckedIndexedAccess: true, erasableSyntaxOnly: true, verbatimModuleSyntax: true,
+}
+
+export function createPackedProject(folder: string): PackedProject {
+  mkdirSync(folder, { recursive: true })
+  const write = (file: string, text: string): void => writeFileSync(join(folder, file), text)
+  write('package.json', JSON.stringify({ name: 'a-project', private: true, type: 'module' }))
+  const runHere = (command: string, ...words: readonly string[]): Promise<Finished> => run(command, words, { cwd: folder, seconds: 60 })
+  return {
+    folder,
+    write,
+    run: runHere,
+    async install(...words) {
+      const { code, stderr } = await runHere('npm', 'install', '--ignore-scripts', '--no-audit', '--no-fund', '--prefer-offline', ...words)
+      if (code !== 0) throw new Error(`npm install ${words.join(' ')} failed:\n${stderr}`)
+    },
+    remove: (path) => rmSync(join(folder, path), { recursive: true, force: true }),
+    node: (file) => runHere(process.execPath, file),
+    startNode: (file) => start(process.execPath, [file], { cwd: folder }),
+    async typeErrors(...files) {
+      write('tsconfig.json', JSON.stringify({ compilerOptions, files }))
+      return (await runHere(join(root, 'node_modules/.bin/tsc'), '-p', 'tsconfig.json')).stdout
+    },
+    filesOf: (packageName) => {
+      const home = join(folder, 'node_modules', packageName)
+      return readdirSync(home, { recursive: true, withFileTypes: true })
+        .filter((entry) => entry.isFile())
+        .map(({ parentPath, name }) => join(parentPath, name))
+        .map((file) => ({ path: file.slice(home.length + 1).replaceAll('\\', '/'), text: readFileSync(file, 'utf8') }))
+    },
+  }
+}
