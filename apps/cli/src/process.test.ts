@@ -1,11 +1,16 @@
 import type { ChildProcessWithoutNullStreams } from 'node:child_process'
 import { spawn } from 'node:child_process'
-import { mkdir, mkdtemp, readdir, rm, writeFile } from 'node:fs/promises'
+import { mkdir, mkdtemp, readdir, rm, stat, writeFile } from 'node:fs/promises'
+import type { Server } from 'node:http'
+import { createServer } from 'node:http'
+import type { AddressInfo } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
+import type { Network } from '@tunnel/devnet'
 import { createNetwork } from '@tunnel/devnet'
-import { afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest'
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest'
+import { findFreePorts } from './demo/free-port.ts'
 
 // The whole program in a process of its own, from sources: what a user sees.
 const main = fileURLToPath(new URL('main.ts', import.meta.url))
@@ -137,6 +142,93 @@ describe('signals', () => {
     expect(err).toContain('bad.json')
     expect(code).toBe(0)
   })
+})
+
+describe('with a network', () => {
+  let network: Network
+  let server: Server
+  beforeAll(async () => {
+    server = createServer((request, response) => void response.end(`page ${request.url}`))
+    await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
+    network = await createNetwork()
+    await network.createIdentity('client')
+    const target = `tcp:127.0.0.1:${(server.address() as AddressInfo).port}`
+    network.createService('web', { dial: ['client', 'enrolled'], hostedBy: { router: 'router-1', target } })
+  })
+  afterAll(async () => {
+    await network.close()
+    server.closeAllConnections()
+    server.close()
+  })
+
+  async function fetchThrough(argv: (port: number) => string[], path: string) {
+    const [port = 0] = await findFreePorts('127.0.0.1', 1)
+    const program = start(argv(port))
+    await program.said('service is listening')
+    const response = await fetch(`http://127.0.0.1:${port}${path}`, { headers: { connection: 'close' } })
+    return { ...program, text: await response.text() }
+  }
+
+  it('proxy carries a request to the server and stops in order', async () => {
+    await writeFile(join(directory, 'client.json'), JSON.stringify(await network.identityJson('client')))
+    const { child, ended, text } = await fetchThrough((port) => ['-i', 'client.json', 'proxy', `web:${port}`, '--bind', '127.0.0.1'], '/a')
+    expect(text).toBe('page /a')
+    child.kill('SIGINT')
+    expect((await ended).code).toBe(0)
+  })
+
+  it('an identity that was just enrolled works, and its token is gone', async () => {
+    const { enrollmentToken } = await network.createIdentity('enrolled')
+    await writeFile(join(directory, 'new.jwt'), enrollmentToken)
+    const enrolled = await run(['enroll', '--jwt', 'new.jwt', '--rm'])
+    expect(enrolled).toMatchObject({ code: 0, err: expect.stringContaining('identity file written to: new.json') })
+    expect(await readdir(directory)).toEqual(['new.json'])
+    expect((await stat(join(directory, 'new.json'))).mode & 0o777).toBe(0o600)
+
+    const { child, ended, text } = await fetchThrough((port) => ['proxy', `web:${port}`, '--identity', 'new.json'], '/b')
+    expect(text).toBe('page /b')
+    child.kill('SIGTERM')
+    expect((await ended).code).toBe(0)
+  })
+
+  it('waits for a service that does not exist yet, and says so', async () => {
+    await writeFile(join(directory, 'client.json'), JSON.stringify(await network.identityJson('client')))
+    const [port = 0] = await findFreePorts('127.0.0.1', 1)
+    const { child, ended, said } = start(['proxy', `later:${port}`, '-i', 'client.json', '--svcPollRate', '0.2'])
+    await said('waiting')
+    network.createService('later', { dial: ['client'] })
+    await said('service is listening')
+    child.kill('SIGTERM')
+    expect((await ended).code).toBe(0)
+  })
+
+  it('an identity that the controller refuses ends it with 3 and the reason', async () => {
+    await network.createIdentity('gone')
+    await writeFile(join(directory, 'gone.json'), JSON.stringify(await network.identityJson('gone')))
+    network.deleteIdentity('gone')
+    const { code, err } = await run(['host', '-i', 'gone.json'])
+    expect(code).toBe(3)
+    expect(JSON.parse(err)).toMatchObject({ level: 'error', code: 'identity.refused' })
+  })
+})
+
+describe('demo', () => {
+  it('--once shows everything and ends with 0', async () => {
+    const { code, out, err } = await run(['demo', '--once'])
+    expect(err).toBe('')
+    expect(out).toMatch(/Hello from the other side!/)
+    expect(out).toMatch(/100 % {2}100 MiB/)
+    expect(out).toMatch(/SHA-256 .*equal at both ends/)
+    expect(out).not.toContain('✗')
+    expect(code).toBe(0)
+  }, 30_000)
+
+  it('stays until it is stopped', async () => {
+    const { child, ended } = start(['demo'])
+    await new Promise<void>((resolve) => child.stdout.on('data', (data) => String(data).includes('Ctrl-C') && resolve()))
+    child.kill('SIGINT')
+    expect(await ended).toMatchObject({ code: 0, out: expect.stringMatching(/\$ curl http:\/\/127\.0\.0\.1:\d+\/anything/) })
+  }, 30_000)
 })
 
 describe('enroll', () => {
