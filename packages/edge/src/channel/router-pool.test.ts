@@ -1,0 +1,132 @@
+import { CodedError, silentLog } from '@tunnel/flow'
+import { createVirtualClock } from '@tunnel/flow/testing'
+import { describe, expect, it } from 'vitest'
+import type { RouterAddress } from '../controller/types.ts'
+import { ScriptedRouter } from '../testing/scripted-router.ts'
+import type { Channel } from './channel.ts'
+import type { ChannelReceiver } from './connection-table.ts'
+import { RouterPool } from './router-pool.ts'
+
+const router = (name: string): RouterAddress => ({ name, url: `tls://${name}:3022`, host: name, port: 3022, online: true })
+const anyone: ChannelReceiver = { kind: 'dial', receive: () => {}, drained: () => {}, channelLost: () => {}, inspect: () => '' }
+const settled = (): Promise<void> => new Promise((resolve) => setImmediate(resolve))
+
+/** A pool whose connects the test settles by hand. */
+function harness(channelsPerRouter = 4) {
+  const clock = createVirtualClock()
+  const attempts: { name: string; succeed: () => Promise<Channel>; fail: (code?: string) => void }[] = []
+  const pool = new RouterPool({
+    channelsPerRouter,
+    clock,
+    log: silentLog,
+    random: () => 1,
+    open: ({ name }) =>
+      new Promise((resolve, reject) => {
+        attempts.push({
+          name,
+          succeed: async () => {
+            const { channel } = await new ScriptedRouter().welcomes()
+            resolve(channel)
+            return channel
+          },
+          fail: (code = 'channel.unreachable') => reject(new CodedError(code, `${name} is down`)),
+        })
+      }),
+  })
+  return { clock, attempts, pool }
+}
+
+describe('the first dial', () => {
+  it('tries all routers at once and takes the first', async () => {
+    const { attempts, pool } = harness()
+    const dial = pool.forDial([router('a'), router('b')])
+    expect(attempts.map(({ name }) => name)).toEqual(['a', 'b'])
+    const channel = await attempts[1]!.succeed()
+    expect(await dial).toBe(channel)
+  })
+
+  it('fails with dial.no-router and every reason when none can be reached', async () => {
+    const { attempts, pool } = harness()
+    const dial = pool.forDial([router('a'), router('b')])
+    for (const attempt of attempts) attempt.fail()
+    await expect(dial).rejects.toMatchObject({ code: 'dial.no-router', message: expect.stringMatching(/a is down; b is down/) })
+    await expect(pool.forDial([])).rejects.toMatchObject({ code: 'dial.no-router' })
+  })
+
+  it('is one attempt for dials at the same time', async () => {
+    const { attempts, pool } = harness()
+    const dials = [pool.forDial([router('a')]), pool.forDial([router('a')])]
+    expect(attempts).toHaveLength(1)
+    const channel = await attempts[0]!.succeed()
+    expect(await Promise.all(dials)).toEqual([channel, channel])
+  })
+})
+
+describe('circuits', () => {
+  it('are spread over channels that open in the background', async () => {
+    const { attempts, pool } = harness(2)
+    const dial = pool.forDial([router('a')])
+    const first = await attempts[0]!.succeed()
+    ;(await dial).connections.allocate(anyone)
+    expect(await pool.forDial([router('a')])).toBe(first)
+    expect(attempts).toHaveLength(2)
+    const second = await attempts[1]!.succeed()
+    await settled()
+    const chosen = await pool.forDial([router('a')])
+    expect(chosen).toBe(second)
+    second.connections.allocate(anyone)
+    await pool.forDial([router('a')])
+    expect(attempts).toHaveLength(2)
+  })
+
+  it('go to another router when one is lost', async () => {
+    const { attempts, pool } = harness()
+    const routers = [router('a'), router('b')]
+    const dial = pool.forDial(routers)
+    const lost = await attempts[0]!.succeed()
+    const other = await attempts[1]!.succeed()
+    expect(await dial).toBe(lost)
+    await settled()
+    lost.lost()
+    expect(await pool.forDial(routers)).toBe(other)
+  })
+})
+
+describe('after failures', () => {
+  it('waits longer each time before it tries again', async () => {
+    const { attempts, pool, clock } = harness()
+    for (const wait of [0, 500, 1000, 2000]) {
+      const dial = pool.forDial([router('a')]).catch((error: CodedError) => error.code)
+      const before = attempts.length
+      if (wait > 0) {
+        clock.advance(wait - 1)
+        await settled()
+        expect(attempts.length).toBe(before)
+        clock.advance(1)
+        await settled()
+      }
+      attempts.at(-1)!.fail()
+      expect(await dial).toBe('dial.no-router')
+    }
+    expect(attempts).toHaveLength(4)
+  })
+})
+
+describe('a new login', () => {
+  it('retires channels: old circuits stay, new ones go elsewhere', async () => {
+    const { attempts, pool } = harness()
+    const dial = pool.forDial([router('a')])
+    const old = await attempts[0]!.succeed()
+    const connId = (await dial).connections.allocate(anyone)
+    await settled()
+    pool.retire()
+    expect(old.closed).toBeUndefined()
+    const next = pool.forDial([router('a')])
+    const fresh = await attempts[1]!.succeed()
+    expect(await next).toBe(fresh)
+    old.release(connId, anyone)
+    await settled()
+    await pool.forDial([router('a')])
+    expect(old.closed?.code).toBe('channel.closed')
+  })
+})
