@@ -32,7 +32,7 @@ export interface IncomingCallOptions {
 export const answerLimit: Milliseconds = 5_000
 /** Later, the dialer may be gone although the router takes the answer (protocol section 11.5). */
 const lateAnswer: Milliseconds = 4_000
-export const silenceLimit: Milliseconds = 30_000
+export const silenceLimit: Milliseconds = 20_000
 
 /** One client that wants a connection. Answered once, in time, or refused by itself. */
 export function createIncomingCall(options: IncomingCallOptions): IncomingCall {

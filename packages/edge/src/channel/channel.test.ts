@@ -179,6 +179,14 @@ describe('questions of the router', () => {
   })
 })
 
+it('does not pile up answers for a router that asks and does not read', async () => {
+  const router = await new ScriptedRouter().welcomes()
+  router.takesWrites = false
+  for (let count = 0; count < 400; count += 1) router.gives({ type: 'Latency' }, [[HeaderId.Uuid, new Uint8Array(60_000)]])
+  expect(router.channel.stats.droppedAnswers).toBeGreaterThan(100)
+  expect(router.channel.unsentBytes).toBeLessThan(10 * 1024 * 1024)
+})
+
 it('ends, and tells all, when the router speaks something else', async () => {
   const router = await new ScriptedRouter().welcomes()
   const heard: string[] = []

@@ -37,14 +37,27 @@ export interface ChannelStats {
   lateReplies: number
   /** Circuits that ended because a message could not be decrypted. */
   undecipherable: number
+  /** Questions that were not answered because too much was unsent. */
+  droppedAnswers: number
 }
 
 /** Unsent bytes at which senders are told to wait. */
 export const unsentLimitBytes = 1024 * 1024
+/** Unsent bytes at which questions of the router stay unanswered. */
+const answerLimitBytes = 8 * unsentLimitBytes
 /** Shorter lives end because of the token: an unknown one is closed after 5.2 s (protocol section 11.1). */
 export const unprovenLife: Milliseconds = 7_000
 export const updateTokenTimeout: Milliseconds = 10_000
 
+const noStats = (): ChannelStats => ({
+  framesIn: 0,
+  framesOut: 0,
+  unknownTypes: 0,
+  unknownConnections: 0,
+  lateReplies: 0,
+  undecipherable: 0,
+  droppedAnswers: 0,
+})
 const text = new TextDecoder()
 const none = new Uint8Array(0)
 
@@ -57,7 +70,7 @@ export class Channel {
   readonly writer: FrameWriter
   readonly reader: FrameReader
   readonly connections = new ConnectionTable()
-  readonly stats: ChannelStats = { framesIn: 0, framesOut: 0, unknownTypes: 0, unknownConnections: 0, lateReplies: 0, undecipherable: 0 }
+  readonly stats: ChannelStats = noStats()
   readonly #options: ChannelOptions
   readonly #pending: PendingReplies
   readonly #drains: DrainQueue
@@ -150,7 +163,7 @@ export class Channel {
   }
 
   sendClosed(connId: number, reason: string): void {
-    this.send({ contentType: ContentType.StateClosed, headers: [connIdHeader(connId)], body: encodeString(reason) })
+    this.send(closedDraft(connId, reason))
   }
 
   /** Whether a sender should wait; who does is told by `drained`, in turn. */
@@ -264,11 +277,11 @@ export class Channel {
     this.#proven = true
     switch (frame.contentType) {
       case ContentType.Latency:
-        return void this.send(latencyAnswer(frame))
+        return this.#answer(latencyAnswer(frame))
       case ContentType.InspectRequest:
-        return void this.send(inspectAnswer(frame))
+        return this.#answer(inspectAnswer(frame))
       case ContentType.TraceRoute:
-        return void this.send(traceRouteAnswer(frame))
+        return this.#answer(traceRouteAnswer(frame))
       case ContentType.ConnInspectRequest:
         return this.#inspected(frame)
       default:
@@ -283,12 +296,18 @@ export class Channel {
     this.stats.lateReplies += 1
     const connId = uint32Header(frame.headers, HeaderId.ConnId)
     // The dial was given up; the far end must hear that nobody is here (protocol section 4.2).
-    if (frame.contentType === ContentType.StateConnected && connId !== undefined) this.sendClosed(connId, 'dial was given up')
+    if (frame.contentType === ContentType.StateConnected && connId !== undefined) this.#answer(closedDraft(connId, 'dial was given up'))
+  }
+
+  /** A router that asks and asks, and does not read, must not fill our memory. */
+  #answer(draft: Draft): void {
+    if (this.writer.unsentBytes < answerLimitBytes) this.send(draft)
+    else this.stats.droppedAnswers += 1
   }
 
   #inspected(frame: Frame): void {
     const connId = uint32Header(frame.headers, HeaderId.ConnId) ?? 0
-    this.send(connInspectAnswer(frame, connId, this.connections.get(connId)))
+    this.#answer(connInspectAnswer(frame, connId, this.connections.get(connId)))
   }
 
   #route(frame: Frame): void {
@@ -307,11 +326,17 @@ export class Channel {
     this.stats.unknownConnections += 1
     if (frame.contentType === ContentType.Dial) {
       const headers = [replyForHeader(frame.sequence), connIdHeader(connId)]
-      return void this.send({ contentType: ContentType.DialFailed, headers, body: encodeString(`invalid conn id [${connId}]`) })
+      return this.#answer({ contentType: ContentType.DialFailed, headers, body: encodeString(`invalid conn id [${connId}]`) })
     }
-    if (frame.contentType === ContentType.Data && !this.connections.isFormer(connId)) this.sendClosed(connId, 'no such connection')
+    if (frame.contentType === ContentType.Data && !this.connections.isFormer(connId)) this.#answer(closedDraft(connId, 'no such connection'))
   }
 }
+
+const closedDraft = (connId: number, reason: string): Draft => ({
+  contentType: ContentType.StateClosed,
+  headers: [connIdHeader(connId)],
+  body: encodeString(reason),
+})
 
 const connectionTypes: ReadonlySet<number> = new Set([
   ContentType.StateConnected,
