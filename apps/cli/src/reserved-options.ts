@@ -4,7 +4,7 @@ import { Option } from 'commander'
  * Options of the Go tunneler that scripts and unit files pass, and that change nothing here: they are accepted, so that
  * a command line goes on working, and named once in a warning. An option leaves this list on the day it has an effect.
  */
-export const reservedValueOptions = [
+const reservedValueOptions = [
   '-r, --resolver <url>',
   '-d, --dnsSvcIpRange <cidr>',
   '--dnsUpstream <url>',

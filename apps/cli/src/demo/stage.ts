@@ -2,7 +2,7 @@ import { wantsColours } from '../log/create-log.ts'
 import type { Terminal } from '../terminal.ts'
 
 const styles = { bold: '1', dim: '2', green: '32', red: '31', cyan: '36' } as const
-export type Style = keyof typeof styles
+type Style = keyof typeof styles
 
 /** Where the demo plays: standard output, with colours and a moving bar only on a terminal. */
 export interface Stage {
