@@ -1,5 +1,5 @@
-import { mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
-import { join } from 'node:path'
+import { mkdirSync, readdirSync, readFileSync, realpathSync, rmSync, symlinkSync, writeFileSync } from 'node:fs'
+import { delimiter, dirname, join } from 'node:path'
 import { root } from './pack.ts'
 import { run, start, type Finished, type Running } from './programs.ts'
 
@@ -8,6 +8,8 @@ export interface PackedProject {
   readonly folder: string
   /** Installs what the words say, and lets no script of any package run. */
   install(...words: readonly string[]): Promise<void>
+  /** Stands in for the installation of a package that lies on this machine. */
+  link(packageName: string, from: string): void
   write(file: string, text: string): void
   /** Deletes a file or folder. */
   remove(path: string): void
@@ -31,7 +33,9 @@ export function createPackedProject(folder: string): PackedProject {
   mkdirSync(folder, { recursive: true })
   const write = (file: string, text: string): void => writeFileSync(join(folder, file), text)
   write('package.json', JSON.stringify({ name: 'a-project', private: true, type: 'module' }))
-  const runHere = (command: string, ...words: readonly string[]): Promise<Finished> => run(command, words, { cwd: folder, seconds: 60 })
+  // npm and installed programs shall run in the Node of the tests, whichever the machine has.
+  const environment = { PATH: `${dirname(process.execPath)}${delimiter}${process.env['PATH'] ?? ''}` }
+  const runHere = (command: string, ...words: readonly string[]): Promise<Finished> => run(command, words, { cwd: folder, seconds: 60, environment })
   return {
     folder,
     write,
@@ -40,6 +44,7 @@ export function createPackedProject(folder: string): PackedProject {
       const { code, stderr } = await runHere('npm', 'install', '--ignore-scripts', '--no-audit', '--no-fund', '--prefer-offline', ...words)
       if (code !== 0) throw new Error(`npm install ${words.join(' ')} failed:\n${stderr}`)
     },
+    link: (packageName, from) => symlinkSync(realpathSync(from), join(folder, 'node_modules', packageName), 'junction'),
     remove: (path) => rmSync(join(folder, path), { recursive: true, force: true }),
     node: (file) => runHere(process.execPath, file),
     startNode: (file) => start(process.execPath, [file], { cwd: folder }),
