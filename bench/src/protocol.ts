@@ -8,7 +8,7 @@ export type Order = { readonly kind: 'down' | 'up'; readonly bytes: number } | {
 
 export const formatOrder = (order: Order): string => ('bytes' in order ? `${order.kind} ${order.bytes}\n` : `${order.kind}\n`)
 
-export function parseOrder(line: string): Order | undefined {
+function parseOrder(line: string): Order | undefined {
   const match = /^(?:(down|up) (\d+)|(echo|hello))$/.exec(line)
   if (match === null) return undefined
   const [, kind, bytes, other] = match

@@ -1,5 +1,5 @@
 import { fileURLToPath } from 'node:url'
-import { run, start, type Finished, type Running } from './programs.ts'
+import { start, type Running } from './programs.ts'
 
 const fileOf = (path: string): string => fileURLToPath(new URL(`../../apps/cli/${path}`, import.meta.url))
 
@@ -7,5 +7,3 @@ const fileOf = (path: string): string => fileURLToPath(new URL(`../../apps/cli/$
 const program = process.env['TUNNEL_TEST_FROM_SOURCE'] ? ['--conditions=tunnel-source', fileOf('src/main.ts')] : [fileOf('bin/ziti-tunnel.js')]
 
 export const startTunneler = (...words: readonly string[]): Running => start(process.execPath, [...program, ...words])
-export const runTunneler = (words: readonly string[], options: { input?: string; seconds?: number; environment?: Record<string, string> } = {}): Promise<Finished> =>
-  run(process.execPath, [...program, ...words], options)

@@ -100,7 +100,7 @@ export async function openOverlay(options: OverlayOptions): Promise<EdgeOverlay>
 }
 
 /** The data plane over a control plane that has started. */
-export function createOverlay(controller: ControllerSession, crypto: Crypto, options: Omit<OverlayOptions, 'identity'>): EdgeOverlay {
+function createOverlay(controller: ControllerSession, crypto: Crypto, options: Omit<OverlayOptions, 'identity'>): EdgeOverlay {
   return new Overlay(controller, crypto, options)
 }
 

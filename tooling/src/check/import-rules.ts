@@ -1,5 +1,5 @@
 /** What each package may import of ours (ARCHITECTURE.md): dependencies point one way. */
-export const allowedImports: Readonly<Record<string, readonly string[]>> = {
+const allowedImports: Readonly<Record<string, readonly string[]>> = {
   '@tunnel/flow': [],
   '@tunnel/config': ['@tunnel/flow'],
   '@tunnel/dns': ['@tunnel/flow'],
@@ -15,10 +15,10 @@ export const allowedImports: Readonly<Record<string, readonly string[]>> = {
 }
 
 /** Test suites that a package fulfils are no dependency of what it ships: its tests may run them. */
-export const allowedInTests: readonly string[] = ['@tunnel/flow', '@tunnel/core/compliance', '@tunnel/core/testing']
+const allowedInTests: readonly string[] = ['@tunnel/flow', '@tunnel/core/compliance', '@tunnel/core/testing']
 
 /** A rule names a package with all its sub-paths (`@tunnel/flow`) or one sub-path (`@tunnel/edge/wire`). */
-export const matchesRule = (specifier: string, rule: string): boolean => specifier === rule || specifier.startsWith(`${rule}/`)
+const matchesRule = (specifier: string, rule: string): boolean => specifier === rule || specifier.startsWith(`${rule}/`)
 
 const importPattern = /(?:^|[\s;])(?:import|export)\s(?:[^'"]*?\sfrom\s*)?['"]([^'"]+)['"]|import\(\s*['"]([^'"]+)['"]\s*\)/g
 /** Documentation shows examples that import much: they are not imports. */

@@ -110,7 +110,7 @@ function echo(flow: Flow): Promise<CodedError | undefined> {
   )
 }
 
-export async function sendAll(flow: Flow, heard: ReturnType<typeof collect>, bytes: Uint8Array): Promise<void> {
+async function sendAll(flow: Flow, heard: ReturnType<typeof collect>, bytes: Uint8Array): Promise<void> {
   for (let offset = 0; offset < bytes.length; offset += 16_000) {
     const drained = heard.drained()
     if (!flow.send(bytes.subarray(offset, offset + 16_000))) await drained

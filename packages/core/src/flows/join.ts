@@ -24,7 +24,7 @@ export function join(pair: FlowPair, entry: FlowEntry, options: { service: strin
 }
 
 /** Ends both sides at once; `close` of each follows, and with it the end of the pump. */
-export function cut(pair: FlowPair, error: CodedError): void {
+function cut(pair: FlowPair, error: CodedError): void {
   if (pair.protocol === 'tcp') {
     pair.client.reset(error)
     pair.server.reset(error)

@@ -29,7 +29,7 @@ export interface IncomingCallOptions {
 }
 
 /** The router waits no longer for an answer (protocol section 5.2). */
-export const answerLimit: Milliseconds = 5_000
+const answerLimit: Milliseconds = 5_000
 /** Later, the dialer may be gone although the router takes the answer (protocol section 11.5). */
 const lateAnswer: Milliseconds = 4_000
 export const silenceLimit: Milliseconds = 20_000

@@ -27,7 +27,7 @@ export interface RouterBindOptions {
   readonly ended: (end: BindEnd, error: CodedError) => void
 }
 
-export const bindReplyTimeout: Milliseconds = 5_000
+const bindReplyTimeout: Milliseconds = 5_000
 
 /** One terminator: a bind on one channel (protocol section 5.1). */
 export class RouterBind implements ChannelReceiver {

@@ -10,7 +10,7 @@ export interface ChannelOpenerOptions {
   readonly log: Log
 }
 
-export const connectTimeout: Milliseconds = 15_000
+const connectTimeout: Milliseconds = 15_000
 /** So long a legacy token can be unknown to a router (protocol section 2.11). */
 const syncTime: Milliseconds = 10_000
 

@@ -47,7 +47,7 @@ export const unsentLimitBytes = 1024 * 1024
 const answerLimitBytes = 8 * unsentLimitBytes
 /** Shorter lives end because of the token: an unknown one is closed after 5.2 s (protocol section 11.1). */
 export const unprovenLife: Milliseconds = 7_000
-export const updateTokenTimeout: Milliseconds = 10_000
+const updateTokenTimeout: Milliseconds = 10_000
 
 const noStats = (): ChannelStats => ({
   framesIn: 0,

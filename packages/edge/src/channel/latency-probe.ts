@@ -11,7 +11,7 @@ export interface LatencyProbeOptions {
   readonly dead: () => void
 }
 
-export const probeInterval: Milliseconds = 30_000
+const probeInterval: Milliseconds = 30_000
 export const probeTimeout: Milliseconds = 10_000
 /** Weight of the newest value. */
 const smoothing = 0.25

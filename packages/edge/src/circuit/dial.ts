@@ -26,7 +26,7 @@ export interface DialerOptions {
   readonly callerId: () => string
 }
 
-export const defaultDialTimeout: Milliseconds = 15_000
+const defaultDialTimeout: Milliseconds = 15_000
 
 /** Dials services: session, router, Connect, and one more try where that may help (protocol section 4.2). */
 export class Dialer {

@@ -157,16 +157,16 @@ function tokens(network: StubNetwork, origin: string, clientId: string, apiSessi
   return { body: { ...(body as object), access_token: access, refresh_token: refresh, id_token: id, expires_in: network.lifetime } }
 }
 
-export function fakeJwt(claims: object): string {
+function fakeJwt(claims: object): string {
   const part = (value: object) => Buffer.from(JSON.stringify(value)).toString('base64url')
   return `${part({ alg: 'RS256', typ: 'JWT' })}.${part(claims)}.c2ln`
 }
 
-export function replay(name: string): StubAnswer {
+function replay(name: string): StubAnswer {
   const { status, body } = readCapture(name)
   return { status, body }
 }
 
-export function unauthorized(): StubAnswer {
+function unauthorized(): StubAnswer {
   return replay('legacy-unauthorized')
 }
