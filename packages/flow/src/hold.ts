@@ -9,7 +9,7 @@ export const collected: Release = () => {}
 /** The `Hold` of flows whose chunks are fresh memory each time, such as those of Node's sockets. */
 export const holdCollected: Hold = () => collected
 
-/** A fresh copy, for bytes that must outlive a borrow. */
+/** A fresh copy, for bytes that must outlive a borrow. (`slice` of a `Buffer` is a view.) */
 export function copyBytes(chunk: Uint8Array): Uint8Array {
   return new Uint8Array(chunk)
 }

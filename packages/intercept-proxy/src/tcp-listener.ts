@@ -1,6 +1,6 @@
 import { createServer, type Server, type Socket } from 'node:net'
 import { CodedError, unmapAddress, type Endpoint, type Flow, type TcpRequest } from '@tunnel/flow'
-import { fromSocket } from '@tunnel/flow/node'
+import { fromAccepted, type AcceptedFlow } from '@tunnel/flow/node'
 import type { Listener, ListenerSpec } from './listener.ts'
 
 export type OnTcpRequest = (request: TcpRequest) => void
@@ -48,30 +48,28 @@ class SocketRequest implements TcpRequest {
   readonly from: Endpoint
   readonly to: Endpoint
   readonly service: string
-  readonly #socket: Socket
+  readonly #accepted: AcceptedFlow
   #answered = false
   #abandoned = false
   #onAbandon: (() => void) | undefined
 
   constructor(socket: Socket, listener: Endpoint, service: string) {
-    this.#socket = socket
     this.service = service
-    this.from = { address: unmapAddress(socket.remoteAddress ?? ''), port: socket.remotePort ?? 0 }
-    this.to = { address: unmapAddress(socket.localAddress ?? listener.address), port: listener.port }
-    socket.on('error', () => {})
-    socket.once('close', this.#onClose)
-    // Only a socket that reads notices a reset. It stays paused: what comes (up to 64 KiB) waits in its buffer.
-    socket.read(0)
+    this.#accepted = fromAccepted(socket, { info: { service } })
+    const { remoteAddress, remotePort, localAddress } = this.#accepted.socket
+    this.from = { address: unmapAddress(remoteAddress ?? ''), port: remotePort ?? 0 }
+    this.to = { address: unmapAddress(localAddress ?? listener.address), port: listener.port }
+    this.#accepted.socket.once('close', this.#onClose)
   }
 
   accept(): Flow {
     this.#answer()
-    return fromSocket(this.#socket, { info: { service: this.service } })
+    return this.#accepted.flow
   }
 
   refuse(): void {
     this.#answer()
-    if (!this.#abandoned) this.#socket.resetAndDestroy()
+    if (!this.#abandoned) this.#accepted.socket.resetAndDestroy()
   }
 
   onAbandon(handler: () => void): void {
@@ -82,7 +80,7 @@ class SocketRequest implements TcpRequest {
   #answer(): void {
     if (this.#answered) throw new CodedError('proxy.answered', 'This request is answered already: accept or refuse it once')
     this.#answered = true
-    this.#socket.off('close', this.#onClose)
+    this.#accepted.socket.off('close', this.#onClose)
   }
 
   readonly #onClose = (): void => {

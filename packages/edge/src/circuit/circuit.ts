@@ -1,4 +1,4 @@
-import { CodedError, createAttachedError, createOverrunError, holdCollected, type Flow, type FlowHandler, type FlowInfo, type Hold, type Release } from '@tunnel/flow'
+import { CodedError, copyBytes, createAttachedError, createOverrunError, holdCollected, type Flow, type FlowHandler, type FlowInfo, type Hold, type Release } from '@tunnel/flow'
 import { unsentLimitBytes } from '../channel/channel.ts'
 import { DataFlag } from '../wire.ts'
 import type { Connection, ConnectionEvents } from './connection.ts'
@@ -147,7 +147,7 @@ export class Circuit implements Flow {
     const parts = parseMultipart(body)
     if (parts === undefined) return this.reset(new CodedError('circuit.malformed', 'a multipart message has parts that do not fit it'))
     // Several parts share one hold: each gets a copy instead. Streams seldom get such messages.
-    for (const part of parts) if (part.length > 0) this.#receive(part.slice(), holdCollected)
+    for (const part of parts) if (part.length > 0) this.#receive(copyBytes(part), holdCollected)
   }
 
   #receive(chunk: Uint8Array, hold: Hold): void {

@@ -1,4 +1,4 @@
-import { CodedError, type Hold } from '@tunnel/flow'
+import { CodedError, copyBytes, type Hold } from '@tunnel/flow'
 import type { Channel } from '../channel/channel.ts'
 import type { ChannelReceiver } from '../channel/connection-table.ts'
 import { messageBytes } from '../channel/frame-writer.ts'
@@ -123,7 +123,7 @@ export class Connection implements ChannelReceiver {
 
   /** Sends one flow chunk, in as many messages as it needs. Consumes `plain` before it returns. */
   send(plain: Uint8Array, flags = 0): void {
-    if (this.#state === 'opening') return void this.#early.push({ body: plain.slice(), flags })
+    if (this.#state === 'opening') return void this.#early.push({ body: copyBytes(plain), flags })
     if (plain.length <= messageBytes) return this.#write(plain, flags)
     for (let at = 0; at < plain.length; at += messageBytes) this.#write(plain.subarray(at, at + messageBytes), flags)
   }

@@ -1,4 +1,4 @@
-import { CodedError, createAttachedError, maxDatagramBytes, type DatagramFlow, type DatagramHandler, type FlowInfo } from '@tunnel/flow'
+import { CodedError, copyBytes, createAttachedError, maxDatagramBytes, type DatagramFlow, type DatagramHandler, type FlowInfo } from '@tunnel/flow'
 import { DataFlag } from '../wire.ts'
 import { isOrderlyClose } from './close-reason.ts'
 import type { Connection } from './connection.ts'
@@ -96,7 +96,7 @@ export class DatagramCircuit implements DatagramFlow {
       this.#dropped += 1
       return
     }
-    this.#early.push(datagram.slice())
+    this.#early.push(copyBytes(datagram))
     this.#earlyBytes += datagram.length
   }
 

@@ -63,6 +63,11 @@ export class StreamFlow implements Flow {
     stream.on('close', () => this.#onClose())
   }
 
+  /** From here on `received` delivers. */
+  get attached(): boolean {
+    return this.#handler !== undefined
+  }
+
   get queuedBytes(): number {
     return this.#closed ? 0 : this.#writer.queuedBytes
   }
@@ -135,8 +140,8 @@ export class StreamFlow implements Flow {
   /** Takes one chunk: from the stream's 'data' events, or from whoever reads for it. */
   readonly received = (chunk: Uint8Array, hold: Hold): void => {
     const handler = this.#handler
-    if (this.#error || !handler || chunk.length === 0) return
-    if (this.#busy || this.#paused || this.#early.length > 0) {
+    if (this.#error || chunk.length === 0) return
+    if (!handler || !this.#started || this.#busy || this.#paused || this.#early.length > 0) {
       this.#early.push({ chunk, release: hold() })
       this.#settleSoon()
       return

@@ -1,6 +1,7 @@
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
 import { CodedError } from '../coded-error.ts'
 import { maxDatagramBytes } from '../datagram.ts'
+import { copyBytes } from '../hold.ts'
 import type { DatagramFlow } from '../flow.ts'
 import { firstDifference, pattern } from './random.ts'
 import { turns, until } from './until.ts'
@@ -28,7 +29,7 @@ class WatchedDatagramFlow {
       this.flow.attach({
         message: (datagram) => {
           this.#check('message')
-          this.received.push(datagram.slice())
+          this.received.push(copyBytes(datagram))
           message(datagram)
         },
         close: (error) => {
@@ -42,7 +43,7 @@ class WatchedDatagramFlow {
 
   /** The bytes are overwritten afterwards: a flow that keeps them sends rubbish. */
   send(datagram: Uint8Array): boolean {
-    const borrowed = datagram.slice()
+    const borrowed = Buffer.from(datagram)
     const sent = this.#call(() => this.flow.send(borrowed))
     borrowed.fill(0xee)
     return sent

@@ -1,5 +1,6 @@
 import type { CodedError } from '../coded-error.ts'
 import type { Flow, Hold, Release } from '../flow.ts'
+import { copyBytes } from '../hold.ts'
 
 export interface Watching {
   /** Sees each chunk after it was checked and recorded. */
@@ -67,7 +68,8 @@ export class WatchedFlow {
   }
 
   send(chunk: Uint8Array | string, how: 'copied' | 'released' = 'copied'): boolean {
-    const bytes = typeof chunk === 'string' ? new TextEncoder().encode(chunk) : chunk.slice()
+    // As `Buffer`, whose `slice` is a view: a flow that takes it for a copy is caught.
+    const bytes = Buffer.from(chunk)
     let released = false
     const release: Release = () => {
       if (released) this.violations.push('release was called twice')
@@ -108,7 +110,7 @@ export class WatchedFlow {
     if (this.#paused) this.violations.push('data was called while paused')
     if (this.ends > 0) this.violations.push('data was called after end')
     this.receivedBytes += chunk.length
-    if (!watching.discard) this.#kept.push(chunk.slice())
+    if (!watching.discard) this.#kept.push(copyBytes(chunk))
     watching.data?.(chunk, hold)
   }
 
