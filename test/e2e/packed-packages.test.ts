@@ -10,9 +10,9 @@ import { freePort } from '../support/ports.ts'
 
 /** What a user gets: every package as it would be published, in an empty project, by npm, with no script run. */
 const hasRegistry = await npmAnswers()
-const title = hasRegistry ? 'packed packages' : 'packed packages (skipped: npm reaches no registry, their dependencies cannot be installed)'
+if (!hasRegistry) console.warn('packed packages: skipped, since npm reaches no registry to install their dependencies from')
 
-const folder = mkdtempSync(join(tmpdir(), 'ziti-tunnel-packed-'))
+const folder = hasRegistry ? mkdtempSync(join(tmpdir(), 'ziti-tunnel-packed-')) : ''
 const nodeTypes = `@types/node@${(JSON.parse(readFileSync(join(root, 'package.json'), 'utf8')) as { devDependencies: Record<string, string> }).devDependencies['@types/node']}`
 let tarballs: ReadonlyMap<string, string>
 let network: Network
@@ -105,7 +105,7 @@ async function importAll(project: PackedProject, { name, exports }: PublishedPac
   return JSON.parse(stdout) as Record<string, string>
 }
 
-describe.skipIf(!hasRegistry).each([...publishable.values()])(`${title}: $name`, (manifest) => {
+describe.skipIf(!hasRegistry).each([...publishable.values()])('packed packages: $name', (manifest) => {
   const { name } = manifest
   const project = createPackedProject(join(folder, name.replace('/', '-')))
 

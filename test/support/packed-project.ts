@@ -6,7 +6,7 @@ import { run, start, type Finished, type Running } from './programs.ts'
 /** A user's project: empty, outside of the workspace. */
 export interface PackedProject {
   readonly folder: string
-  /** Installs what the words say, and lets no script of any package run. */
+  /** Makes the project with what the words say, and lets no script of any package run. */
   install(...words: readonly string[]): Promise<void>
   /** Stands in for the installation of a package that lies on this machine. */
   link(packageName: string, from: string): void
@@ -30,9 +30,7 @@ const compilerOptions = {
 }
 
 export function createPackedProject(folder: string): PackedProject {
-  mkdirSync(folder, { recursive: true })
   const write = (file: string, text: string): void => writeFileSync(join(folder, file), text)
-  write('package.json', JSON.stringify({ name: 'a-project', private: true, type: 'module' }))
   // npm and installed programs shall run in the Node of the tests, whichever the machine has.
   const environment = { PATH: `${dirname(process.execPath)}${delimiter}${process.env['PATH'] ?? ''}` }
   const runHere = (command: string, ...words: readonly string[]): Promise<Finished> => run(command, words, { cwd: folder, seconds: 60, environment })
@@ -41,6 +39,8 @@ export function createPackedProject(folder: string): PackedProject {
     write,
     run: runHere,
     async install(...words) {
+      mkdirSync(folder, { recursive: true })
+      write('package.json', JSON.stringify({ name: 'a-project', private: true, type: 'module' }))
       const { code, stderr } = await runHere('npm', 'install', '--ignore-scripts', '--no-audit', '--no-fund', '--prefer-offline', ...words)
       if (code !== 0) throw new Error(`npm install ${words.join(' ')} failed:\n${stderr}`)
     },
