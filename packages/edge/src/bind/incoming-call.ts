@@ -98,8 +98,6 @@ function acceptDial(options: IncomingCallOptions, accepted: Connection, answerTi
   }
   // A dialer sends its stream header at once; one that is silent has given up (protocol section 11.5).
   if (keys || answerTime > lateAnswer) {
-    clock.after(silenceLimit, () => {
-      if (!accepted.heard) accepted.fail(new CodedError('bind.silent', `nothing came from the dialer within ${silenceLimit / 1000} s`))
-    })
+    accepted.expectWithin(clock, silenceLimit, new CodedError('bind.silent', `nothing came from the dialer within ${silenceLimit / 1000} s`))
   }
 }

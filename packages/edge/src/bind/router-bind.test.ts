@@ -136,6 +136,25 @@ describe('an incoming dial (protocol section 5.2)', () => {
     router.gets({ type: 'Data', connId: 2, text: 'early' })
   })
 
+  it('without an id lets a sender go on that had to wait for the agreement, also one that attaches late', async () => {
+    bound()
+    const confirm = (): void => void router.gives({ type: 'StateConnected', connId: bindId, replyFor: router.gets({ type: 'DialSuccess' }).sequence })
+    const drains = [0, 0]
+    for (const [index, attachFirst] of [true, false].entries()) {
+      router.gives({ type: 'Dial', connId: bindId, text: 'bind-token' })
+      const flow = calls[index]!.accept()
+      const attach = (): void => flow.attach({ data() {}, end() {}, drain: () => void (drains[index]! += 1), close() {} })
+      if (attachFirst) attach()
+      expect(flow.send(Buffer.from('early'))).toBe(false)
+      confirm()
+      router.gets({ type: 'Data', text: 'early' })
+      router.turn()
+      if (!attachFirst) attach()
+      router.turn()
+    }
+    expect(drains).toEqual([1, 1])
+  })
+
   it('with another token is refused', () => {
     bound()
     router.gets({ type: 'DialFailed', connId: bindId, replyFor: router.gives({ type: 'Dial', connId: bindId, text: 'other' }, [idHeader]), text: 'invalid token' })
@@ -178,6 +197,21 @@ describe('an incoming dial (protocol section 5.2)', () => {
     await Promise.resolve()
     expect(heard.closes[0]?.code).toBe('bind.silent')
     router.gets({ type: 'StateClosed', connId: newId })
+  })
+
+  it('leaves no timer behind once the dialer was heard, or is gone', () => {
+    bound(crypto.keyPair())
+    const pending = router.clock.pending
+    const call = (connId: number): void => {
+      router.gives({ type: 'Dial', connId: bindId, text: 'bind-token' }, [[HeaderId.RouterProvidedConnId, encodeUint32(connId)], [HeaderId.PublicKey, crypto.keyPair().publicKey]])
+      calls.pop()!.accept()
+    }
+    call(newId)
+    call(newId + 1)
+    expect(router.clock.pending).toBe(pending + 2)
+    router.gives({ type: 'Data', connId: newId }, [], new Uint8Array(24))
+    router.gives({ type: 'StateClosed', connId: newId + 1 })
+    expect(router.clock.pending).toBe(pending)
   })
 })
 

@@ -7,6 +7,7 @@ import { connIdHeader, FrameWriter, replyForHeader, type ByteSink } from './fram
 import { helloBody, helloHeaders, parseHelloResult, type RouterHello } from './hello.ts'
 import { LatencyProbe, probeTimeout } from './latency-probe.ts'
 import { PendingReplies, type Reply } from './pending-replies.ts'
+import { parseReason } from './reason.ts'
 
 /** The byte stream below a channel: TLS in life, memory in tests. Its owner feeds `Channel.reader` and `Channel.lost`. */
 export interface ChannelTransport extends ByteSink {
@@ -58,7 +59,6 @@ const noStats = (): ChannelStats => ({
   undecipherable: 0,
   droppedAnswers: 0,
 })
-const text = new TextDecoder()
 const none = new Uint8Array(0)
 
 /**
@@ -139,7 +139,7 @@ export class Channel {
       this.request({ contentType: ContentType.UpdateToken, headers: [], body: encodeString(token) }, updateTokenTimeout, (reply) => {
         if (typeof reply === 'string') return reject(this.#noReply(reply, 'UpdateToken'))
         if (reply.contentType === ContentType.UpdateTokenSuccess) return resolve()
-        const reason = text.decode(reply.body)
+        const reason = parseReason(reply.body)
         reject(new CodedError('channel.unauthorized', `${this.url} refused the new token: ${reason}`, { detail: { reason } }))
       })
     })

@@ -1,6 +1,7 @@
 import { hostname } from 'node:os'
 import { boolHeader, encodeBool, encodeString, HeaderId, stringHeader, type Frame } from '../wire.ts'
 import type { HeaderEntry } from './frame-writer.ts'
+import { parseReason } from './reason.ts'
 
 /** What a router says of itself in its answer to our hello (protocol section 3.6). */
 export interface RouterHello {
@@ -10,8 +11,6 @@ export interface RouterHello {
 }
 
 export type HelloResult = { readonly kind: 'welcome'; readonly hello: RouterHello } | { readonly kind: 'rejected'; readonly reason: string }
-
-const text = new TextDecoder()
 
 export const helloHeaders = (sessionToken: string): HeaderEntry[] => [
   [HeaderId.SessionToken, encodeString(sessionToken)],
@@ -23,7 +22,7 @@ export const helloBody = (): Uint8Array => encodeString(`ziti-tunnel@${hostname(
 
 export function parseHelloResult({ headers, body }: Frame): HelloResult {
   if (boolHeader(headers, HeaderId.ResultSuccess) !== true) {
-    return { kind: 'rejected', reason: text.decode(body) || 'no reason given' }
+    return { kind: 'rejected', reason: parseReason(body) || 'no reason given' }
   }
   // Five fields joined by bars; the first is the version (protocol section 3.3).
   const [version = ''] = (stringHeader(headers, HeaderId.HelloVersion) ?? '').split('|')

@@ -51,6 +51,8 @@ export class Circuit implements Flow {
   attach(handler: FlowHandler): void {
     if (this.#handler) throw createAttachedError()
     this.#handler = handler
+    // A drain that came while there was nobody to tell is due now.
+    if (this.#full !== 'no' && this.#connection.state === 'open') this.#connection.channel.awaitDrain(this.#connection)
     this.#advanceSoon()
   }
 
@@ -128,9 +130,9 @@ export class Circuit implements Flow {
         this.#advance()
       },
       drained: () => {
-        if (this.#full === 'no' || this.#closing) return
+        if (this.#full === 'no' || this.#closing || this.#handler === undefined) return
         this.#full = 'no'
-        this.#handler?.drain()
+        this.#handler.drain()
       },
       peerClosed: (reason) => this.#peerClosed(reason),
       failed: (error) => {

@@ -2,7 +2,7 @@ import { CodedError, type FlowInfo, type Milliseconds } from '@tunnel/flow'
 import type { Channel } from '../channel/channel.ts'
 import { connIdHeader, type HeaderEntry } from '../channel/frame-writer.ts'
 import { ContentType, encodeString, HeaderId, stringHeader, type Frame, type KeyPair, type SessionKeys } from '../wire.ts'
-import { Connection, type ConnectionOptions } from './connection.ts'
+import { Connection, type ConnectionEvents, type ConnectionOptions } from './connection.ts'
 import { parseRefusal, refusalError, type Refusal } from './refusal.ts'
 
 /** One Connect on one channel (protocol section 4.2). */
@@ -41,6 +41,7 @@ export function connectCircuit<T>(options: ConnectionOptions, request: ConnectRe
     }
     const aborted = (): void => giveUp(signal.reason as CodedError)
     signal.addEventListener('abort', aborted)
+    connection.listen(untilConnected((error) => giveUp(error), request.service))
     channel.request({ contentType: ContentType.Connect, headers: connectHeaders(connId, request, keyPair), body: encodeString(request.sessionToken) }, timeout, (reply) => {
       if (reply === 'timeout') return giveUp(new CodedError('dial.timeout', `router ${channel.url} did not answer the dial of '${request.service}' in time`))
       if (reply === 'closed') return giveUp(channelClosed(channel))
@@ -64,6 +65,15 @@ export function connectCircuit<T>(options: ConnectionOptions, request: ConnectRe
 }
 
 const noKey = new Uint8Array(0)
+
+/** A StateClosed that is no reply ends the dial as well: a StateConnected behind it comes too late. */
+const untilConnected = (giveUp: (error: CodedError) => void, service: string): ConnectionEvents => ({
+  message: () => {},
+  fin: () => {},
+  drained: () => {},
+  peerClosed: (reason) => giveUp(new CodedError('dial.refused', `service '${service}' cannot be dialled: ${reason || 'no reason given'}`, { detail: { service, reason } })),
+  failed: giveUp,
+})
 
 function connectHeaders(connId: number, request: ConnectRequest, keyPair: KeyPair | undefined): HeaderEntry[] {
   const { callerId, terminator, appData } = request

@@ -1,7 +1,8 @@
-import { CodedError, copyBytes, type Hold } from '@tunnel/flow'
+import { type Cancel, type Clock, CodedError, type Hold, type Milliseconds, copyBytes } from '@tunnel/flow'
 import type { Channel } from '../channel/channel.ts'
 import type { ChannelReceiver } from '../channel/connection-table.ts'
 import { messageBytes } from '../channel/frame-writer.ts'
+import { parseReason } from '../channel/reason.ts'
 import { cipherOverheadBytes, ContentType, DataFlag, HeaderId, streamHeaderBytes, uint32Header, type Crypto, type Decryptor, type Encryptor, type Frame, type SessionKeys } from '../wire.ts'
 import type { PlaintextSlabs } from './plaintext-slabs.ts'
 
@@ -28,7 +29,6 @@ export interface ConnectionOptions {
  */
 export const halfCloseFlag = 1 << 20
 
-const text = new TextDecoder()
 const none = new Uint8Array(0)
 
 /**
@@ -49,6 +49,7 @@ export class Connection implements ChannelReceiver {
   #announce = DataFlag.Multipart | halfCloseFlag
   #peerFlags = 0
   #heard = false
+  #cancelSilence: Cancel = () => {}
   /** What the flow sent before the connection was open. Bounded by the flow: two chunks. */
   #early: { body: Uint8Array; flags: number }[] = []
   #lastPosition = 0
@@ -73,11 +74,6 @@ export class Connection implements ChannelReceiver {
   /** The peer takes multipart messages and cares for boundaries. */
   get peerTakesMultipart(): boolean {
     return (this.#peerFlags & (DataFlag.Multipart | DataFlag.Stream)) === DataFlag.Multipart
-  }
-
-  /** Whether anything ever came. */
-  get heard(): boolean {
-    return this.#heard
   }
 
   /** A peer that always says FIN: its StateClosed without one is a reset, or the death of its program. */
@@ -119,6 +115,14 @@ export class Connection implements ChannelReceiver {
     const early = this.#early
     this.#early = []
     for (const { body, flags } of early) this.send(body, flags)
+    // Who had to wait for this may go on.
+    this.channel.awaitDrain(this)
+  }
+
+  /** Fails it with `error` unless something comes within `limit`. */
+  expectWithin(clock: Clock, limit: Milliseconds, error: CodedError): void {
+    if (this.#heard || this.#state === 'closed') return
+    this.#cancelSilence = clock.after(limit, () => this.fail(error))
   }
 
   /** Sends one flow chunk, in as many messages as it needs. Consumes `plain` before it returns. */
@@ -170,10 +174,11 @@ export class Connection implements ChannelReceiver {
 
   receive(frame: Frame): void {
     this.#heard = true
+    this.#cancelSilence()
     if (frame.contentType === ContentType.Data) return this.#data(frame)
     if (frame.contentType !== ContentType.StateClosed) return
     this.#finish()
-    this.#events?.peerClosed(text.decode(frame.body))
+    this.#events?.peerClosed(parseReason(frame.body))
   }
 
   drained(): void {
@@ -254,6 +259,7 @@ export class Connection implements ChannelReceiver {
   #finish(): void {
     if (this.#state === 'closed') return
     this.#state = 'closed'
+    this.#cancelSilence()
     this.#early = []
     this.#encryptor?.free()
     this.#decryptor?.free()

@@ -1,12 +1,14 @@
 const lengthBytes = 2
+/** Far above what any SDK gathers. Eight million empty parts, which fit into a frame, would take a gigabyte. */
+const mostParts = 65_536
 
-/** Parts of a multipart body: uint16 LE length and bytes, repeated (protocol section 4.5). `undefined` if malformed. Views. */
+/** Parts of a multipart body: uint16 LE length and bytes, repeated (protocol section 4.5). `undefined` if malformed, or more than 65,536. Views. */
 export function parseMultipart(body: Uint8Array): Uint8Array[] | undefined {
   const parts: Uint8Array[] = []
   const data = new DataView(body.buffer, body.byteOffset, body.byteLength)
   let at = 0
   while (at < body.length) {
-    if (at + lengthBytes > body.length) return undefined
+    if (at + lengthBytes > body.length || parts.length === mostParts) return undefined
     const length = data.getUint16(at, true)
     at += lengthBytes
     if (at + length > body.length) return undefined

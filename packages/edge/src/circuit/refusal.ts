@@ -1,4 +1,5 @@
 import { CodedError } from '@tunnel/flow'
+import { parseReason } from '../channel/reason.ts'
 import { EdgeErrorCode, HeaderId, RetryHint, stringHeader, uint32Header, type Frame } from '../wire.ts'
 
 /** Why a router or a host said StateClosed to our Connect or Bind (protocol sections 4.2, 4.3 and 11.1). */
@@ -11,10 +12,8 @@ export interface Refusal {
   readonly sessionIsBad: boolean
 }
 
-const text = new TextDecoder()
-
 export function parseRefusal(frame: Frame): Refusal {
-  const reason = text.decode(frame.body)
+  const reason = parseReason(frame.body)
   const errorCode = uint32Header(frame.headers, HeaderId.ErrorCode)
   const retryHint = parseRetryHint(stringHeader(frame.headers, HeaderId.StructuredError))
   const badCode = errorCode === EdgeErrorCode.InvalidApiSession || errorCode === EdgeErrorCode.InvalidSession
