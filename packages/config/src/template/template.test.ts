@@ -44,6 +44,12 @@ describe('expandTemplate (protocol 6.1)', () => {
     expect(expand('$tunneler_id.appData[site]$tunneler_id.appData[')).toBe('config.template')
   })
 
+  it('takes no time for a text that is made to take long', () => {
+    const text = `${'$tunneler_id.appData['.repeat(100_000)}]`
+    expect(expand(text)).toBe('')
+    expect(expand(`${text}$tunneler_id.appData[`)).toBe('config.template')
+  })
+
   it('leaves a variable whose value is unknown as it is', () => {
     expect(expand('$dst_hostname', { hostname: undefined })).toBe('$dst_hostname')
     expect(expand('$src_ip:$src_port', { source: undefined })).toBe('$src_ip:$src_port')

@@ -16,7 +16,14 @@ export interface TemplateValues {
 }
 
 const variable = /\$(?:tunneler_id\.name|tunneler_id\.appData\[([^\]]*)\]|src_ip|src_port|dst_ip|dst_port|dst_hostname|dst_protocol)/g
-const unclosed = /\$tunneler_id\.appData\[[^\]]*$/
+const appDataStart = '$tunneler_id.appData['
+const longestShown = 200
+
+/** If one has no closing bracket, the last one has none. A regular expression would take quadratic time. */
+function isUnclosed(text: string): boolean {
+  const at = text.lastIndexOf(appDataStart)
+  return at >= 0 && !text.includes(']', at)
+}
 
 /**
  * Fills in `dialOptions.identity`, `sourceIp` and `listenOptions.identity` (protocol section 6.1). A variable whose value
@@ -24,8 +31,8 @@ const unclosed = /\$tunneler_id\.appData\[[^\]]*$/
  * `config.template`.
  */
 export function expandTemplate(text: string, values: TemplateValues): Parsed<string> {
-  if (unclosed.test(text)) {
-    return notParsed('config.template', `template ${JSON.stringify(text)}: $tunneler_id.appData[ has no closing bracket`)
+  if (isUnclosed(text)) {
+    return notParsed('config.template', `template ${JSON.stringify(text.slice(0, longestShown))}: $tunneler_id.appData[ has no closing bracket`)
   }
   // The one template that is an endpoint: an IPv6 address needs its brackets there.
   if (text === '$src_ip:$src_port' && values.source) return parsed(formatEndpoint(values.source))
