@@ -58,18 +58,16 @@ export function damaged(random: Random, entries: readonly Entry[], probability: 
   })
 }
 
-const sizes = [0, 1, 16, 17, 24, 41, 100, 1000, 10_240]
+const sizes = [0, 1, 16, 17, 24, 41, 100, 1000]
 /** Bodies of data; one in a hundred is large. */
-export const anyBody = (random: Random): Uint8Array => {
-  if (chance(random, 0.01)) return new Uint8Array(choose(random, [70_000, 300_000, 1_200_000]))
-  return randomBytes(random, choose(random, sizes) > 1000 && chance(random, 0.9) ? 5 : choose(random, sizes))
-}
+export const anyBody = (random: Random): Uint8Array =>
+  chance(random, 0.01) ? new Uint8Array(choose(random, [10_240, 70_000, 300_000, 1_200_000])) : randomBytes(random, choose(random, sizes))
 
 /** Bytes in parts, as a network brings them. */
 export function* split(random: Random, bytes: Uint8Array): Generator<Uint8Array> {
   const most = chance(random, 0.7) ? bytes.length : choose(random, [1, 7, 19, 64, 4096])
   // Not byte by byte through a megabyte.
-  const step = Math.max(most, Math.ceil(bytes.length / 200), 1)
+  const step = Math.max(most, Math.ceil(bytes.length / 30), 1)
   for (let at = 0; at < bytes.length; ) {
     const size = 1 + pick(random, step)
     yield bytes.subarray(at, at + size)
