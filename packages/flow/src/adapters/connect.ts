@@ -51,6 +51,7 @@ export function connectFlow(options: ConnectOptions): Promise<Flow> {
       },
     })
     socket.pause()
+    socket.once('close', () => buffers.dispose())
     const settle = watchConnect(socket, options, (error) => {
       settle()
       if (error) {

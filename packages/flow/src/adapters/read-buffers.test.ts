@@ -1,49 +1,79 @@
 import { describe, expect, it } from 'vitest'
-import { busyBytes, quietBytes, ReadBuffers } from './read-buffers.ts'
+import type { Release } from '../flow.ts'
+import { ownBytes, ownersLimit, ReadBuffers, sharedBytes } from './read-buffers.ts'
 
-describe('ReadBuffers', () => {
-  it('reads into the same memory again when nothing is held', () => {
-    const buffers = new ReadBuffers()
-    const first = buffers.current
-    buffers.take(10_000, () => {})
-    expect(buffers.current).toBe(first)
-  })
+const busy = (): ReadBuffers => {
+  const buffers = new ReadBuffers()
+  buffers.take(sharedBytes, () => {})
+  return buffers
+}
 
-  it('leaves a held buffer alone until its release, then uses it again', () => {
-    const buffers = new ReadBuffers()
-    const first = buffers.current
-    let release = () => {}
-    buffers.take(10_000, (chunk, hold) => {
-      expect(chunk.buffer).toBe(first.buffer)
-      release = hold()
+describe('quiet flows', () => {
+  it('share one buffer, and what they deliver is a copy', () => {
+    const [one, other] = [new ReadBuffers(), new ReadBuffers()]
+    expect(one.current).toBe(other.current)
+    one.current.write('hello')
+    let kept = new Uint8Array()
+    one.take(5, (chunk, hold) => {
+      hold()
+      kept = chunk as Uint8Array<ArrayBuffer>
     })
-    const second = buffers.current
-    expect(second).not.toBe(first)
-    release()
-    buffers.take(10_000, (_, hold) => hold())
+    other.current.write('world')
+    expect(Buffer.from(kept).toString()).toBe('hello')
+  })
+})
+
+describe('busy flows', () => {
+  it('read into the same memory again when nothing is held when the call returns', () => {
+    const buffers = busy()
+    const first = buffers.current
+    expect(first.length).toBe(ownBytes)
+    buffers.take(100_000, (chunk, hold) => {
+      expect(chunk.buffer).toBe(first.buffer)
+      hold()()
+    })
     expect(buffers.current).toBe(first)
+    buffers.dispose()
   })
 
-  it('copies small reads out, so that holding them pins little', () => {
-    const buffers = new ReadBuffers()
+  it('leave a held buffer alone until its release, then use it again', () => {
+    const buffers = busy()
     const first = buffers.current
-    first.write('hello')
-    let held: Uint8Array = first
+    let release: Release = () => {}
+    buffers.take(100_000, (_, hold) => (release = hold()))
+    expect(buffers.current).not.toBe(first)
+    release()
+    buffers.take(100_000, (_, hold) => hold())
+    expect(buffers.current).toBe(first)
+    buffers.dispose()
+  })
+
+  it('copy small reads out, so that holding them pins little', () => {
+    const buffers = busy()
+    const first = buffers.current
     buffers.take(5, (chunk, hold) => {
       hold()
-      held = chunk
+      expect(chunk.buffer).not.toBe(first.buffer)
     })
-    first.fill(0)
-    expect(Buffer.from(held).toString()).toBe('hello')
     expect(buffers.current).toBe(first)
+    buffers.dispose()
   })
 
-  it('grows with full reads and shrinks after a quiet while', () => {
-    const buffers = new ReadBuffers()
-    expect(buffers.current.length).toBe(quietBytes)
-    buffers.take(quietBytes, () => {})
-    expect(buffers.current.length).toBe(busyBytes)
+  it('share again after a quiet while', () => {
+    const buffers = busy()
     for (let reads = 0; reads < 8; reads += 1) buffers.take(100, () => {})
-    expect(buffers.current.length).toBe(quietBytes)
+    expect(buffers.current).toBe(new ReadBuffers().current)
+  })
+
+  it('are so many at a time and no more; one that closes makes room', () => {
+    const flows = Array.from({ length: ownersLimit }, busy)
+    const late = busy()
+    expect(late.current.length).toBe(sharedBytes)
+    flows[0]?.dispose()
+    late.take(sharedBytes, () => {})
+    expect(late.current.length).toBe(ownBytes)
+    for (const buffers of [...flows, late]) buffers.dispose()
+    // Disposed twice counts once.
+    expect(Array.from({ length: ownersLimit + 1 }, busy).filter(({ current }) => current.length === ownBytes)).toHaveLength(ownersLimit)
   })
 })

@@ -1,10 +1,12 @@
 import type { Hold, Release } from '../flow.ts'
 import { collected } from '../hold.ts'
 
-/** For a quiet flow: an idle connection pins no more than this. */
-export const quietBytes = 16 * 1024
-/** For a busy one: a quarter of the system calls that Node's own 64 KiB reads need. */
-export const busyBytes = 256 * 1024
+/** What a flow reads at a time into the buffer that all flows of the process share. */
+export const sharedBytes = 64 * 1024
+/** For a busy flow: a quarter of the system calls. */
+export const ownBytes = 256 * 1024
+/** Flows that may have buffers of their own at a time; an idle one keeps its own until its next reads. */
+export const ownersLimit = 32
 /** Smaller reads are copied out, so that a chunk which is held long pins at most so many times its size. */
 const pinFactor = 16
 /** So many small reads in a row make a busy flow a quiet one. */
@@ -12,50 +14,71 @@ const calmReads = 8
 const spareLimit = 4
 
 /**
- * Buffers that a socket reads into, used again as soon as their reader is done with them: at once, or after the
- * `Release` of a held chunk. The size follows the traffic.
+ * libuv reads and calls back in one go, so one buffer serves all flows whose bytes are copied out at once: an idle
+ * connection costs none.
+ */
+let shared: Buffer | undefined
+let owners = 0
+
+/**
+ * Buffers that a socket reads into. Quiet flows share one, and the little that comes is copied out of it; a flow that
+ * fills it gets large ones of its own, which are used again as soon as their reader is done: at once, or after the
+ * `Release` of a held chunk.
  */
 export class ReadBuffers {
-  #size = quietBytes
-  #current: Buffer = Buffer.allocUnsafeSlow(quietBytes)
+  #own: Buffer | undefined
   readonly #spare: Buffer[] = []
   #smallReads = 0
+  #disposed = false
 
   /** Where the next read goes. */
   get current(): Buffer {
-    return this.#current
+    return this.#own ?? (shared ??= Buffer.allocUnsafeSlow(sharedBytes))
   }
 
   /** Hands out the first `bytes` of the current buffer, which were just read. */
   take(bytes: number, deliver: (chunk: Uint8Array, hold: Hold) => void): void {
-    const buffer = this.#current
-    if (bytes < this.#size / pinFactor) {
-      deliver(Buffer.from(buffer.subarray(0, bytes)), () => collected)
-    } else {
-      let held = false
-      const release: Release = () => this.#giveBack(buffer)
-      deliver(buffer.subarray(0, bytes), () => {
-        held = true
-        return release
-      })
-      if (held) this.#current = this.#spare.pop() ?? Buffer.allocUnsafeSlow(this.#size)
-    }
+    const own = this.#own
+    if (own === undefined || bytes < own.length / pinFactor) deliver(Buffer.from(this.current.subarray(0, bytes)), () => collected)
+    else this.#lend(own, bytes, deliver)
     this.#adapt(bytes)
   }
 
-  #giveBack(buffer: Buffer): void {
-    if (buffer.length === this.#size && this.#spare.length < spareLimit) this.#spare.push(buffer)
+  /** The flow is closed: another may have buffers of its own. Held chunks stay what they are. */
+  dispose(): void {
+    this.#disposed = true
+    this.#disown()
+  }
+
+  #lend(buffer: Buffer, bytes: number, deliver: (chunk: Uint8Array, hold: Hold) => void): void {
+    let held = false
+    const release: Release = () => {
+      if (this.#own !== undefined && this.#own !== buffer && this.#spare.length < spareLimit) this.#spare.push(buffer)
+      held = false
+    }
+    deliver(buffer.subarray(0, bytes), () => {
+      held = true
+      return release
+    })
+    if (held && this.#own !== undefined) this.#own = this.#spare.pop() ?? Buffer.allocUnsafeSlow(ownBytes)
   }
 
   #adapt(bytes: number): void {
-    this.#smallReads = bytes < quietBytes ? this.#smallReads + 1 : 0
-    if (this.#size === quietBytes && bytes === quietBytes) this.#resize(busyBytes)
-    else if (this.#size === busyBytes && this.#smallReads >= calmReads) this.#resize(quietBytes)
+    if (this.#own === undefined) {
+      if (bytes === sharedBytes && owners < ownersLimit && !this.#disposed) {
+        owners += 1
+        this.#own = Buffer.allocUnsafeSlow(ownBytes)
+      }
+      return
+    }
+    this.#smallReads = bytes < sharedBytes / 4 ? this.#smallReads + 1 : 0
+    if (this.#smallReads >= calmReads) this.#disown()
   }
 
-  #resize(size: number): void {
-    this.#size = size
+  #disown(): void {
+    if (this.#own !== undefined) owners -= 1
+    this.#own = undefined
+    this.#smallReads = 0
     this.#spare.length = 0
-    this.#current = Buffer.allocUnsafeSlow(size)
   }
 }
