@@ -105,6 +105,11 @@ describe('what is not done', () => {
 })
 
 describe('hostile AppData', () => {
+  it('is not quoted at length', () => {
+    const target = callTarget(hostOf(forwarding), { ...asked, dst_port: '8'.repeat(60_000) })
+    expect(!target.ok && target.error.message.length).toBeLessThan(200)
+  })
+
   const keys = ['dst_protocol', 'dst_ip', 'dst_hostname', 'dst_port', 'source_addr', 'connType', '__proto__', 'toString']
   const value = fc.oneof(fc.string(), fc.ipV4(), fc.ipV6(), fc.integer().map(String), fc.constantFrom('tcp', 'udp', 'a.corp.ziti', '10.2.0.7:80'))
 

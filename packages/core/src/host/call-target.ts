@@ -16,6 +16,9 @@ class NotAllowed extends Error {
   }
 }
 
+/** What a caller asks for can be 64 KiB long; it goes into logs, and back to the caller. */
+const shown = (asked: string): string => `"${asked.slice(0, 100)}"`
+
 const refuse = (code: string, message: string): never => {
   throw new NotAllowed(code, message)
 }
@@ -41,7 +44,7 @@ function protocolOf({ protocol, forwardProtocol, allowedProtocols = [] }: HostV1
   if (!forwardProtocol && protocol) return protocol
   const asked = required(appData, 'dst_protocol')
   const allowed = allowedProtocols.find((candidate) => candidate === asked.toLowerCase())
-  return allowed ?? refuse('host.not-allowed', `protocol "${asked}" is not allowed here`)
+  return allowed ?? refuse('host.not-allowed', `protocol ${shown(asked)} is not allowed here`)
 }
 
 function addressOf({ address, forwardAddress, ...host }: HostV1, appData: AppData): string {
@@ -49,7 +52,7 @@ function addressOf({ address, forwardAddress, ...host }: HostV1, appData: AppDat
   const { allowedAddresses = [], forwardAddressTranslations } = host
   // A name that is not allowed fails, also where its address would be: as the Go tunneler does (rule 2).
   const asked = given(appData, 'dst_hostname') ?? required(appData, 'dst_ip')
-  if (!allowsAddress(allowedAddresses, asked)) refuse('host.not-allowed', `address "${asked}" is not allowed here`)
+  if (!allowsAddress(allowedAddresses, asked)) refuse('host.not-allowed', `address ${shown(asked)} is not allowed here`)
   const ip = parseIpAddress(asked)
   return ip ? translateAddress(forwardAddressTranslations, ip).text : asked
 }
@@ -59,7 +62,7 @@ function portOf({ port, forwardPort, allowedPortRanges = [] }: HostV1, appData: 
   const asked = required(appData, 'dst_port')
   const number = parsePort(asked)
   if (number !== undefined && allowsPort(allowedPortRanges, number)) return number
-  return refuse('host.not-allowed', `port "${asked}" is not allowed here`)
+  return refuse('host.not-allowed', `port ${shown(asked)} is not allowed here`)
 }
 
 /** Rule 5. Without a list every source may be asked for; whether this host has the address shows when it connects. */
@@ -67,7 +70,7 @@ function sourceOf({ allowedSourceAddresses: allowed }: HostV1, appData: AppData)
   const asked = given(appData, 'source_addr')
   if (asked === undefined) return undefined
   const source = parseSource(asked)
-  if (!source) return refuse('host.not-allowed', `source address "${asked}" is not an IP address with or without port`)
+  if (!source) return refuse('host.not-allowed', `source address ${shown(asked)} is not an IP address with or without port`)
   if (allowed.length > 0 && !allowsAddress(allowed, source.address)) {
     refuse('host.not-allowed', `source address "${source.address}" is not allowed here`)
   }
