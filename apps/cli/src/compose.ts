@@ -5,6 +5,7 @@ import { openOverlay } from '@tunnel/edge'
 import type { Milliseconds } from '@tunnel/flow'
 import { isCodedError } from '@tunnel/flow'
 import { loadIdentities } from './identities.ts'
+import { returnMemoryWhenIdle } from './idle-memory.ts'
 import type { LateOverlay } from './late-overlay.ts'
 import { createLateOverlay, firstOpened } from './late-overlay.ts'
 import type { Running } from './lifetime.ts'
@@ -40,8 +41,13 @@ export async function startTunneler(session: Session, signal: AbortSignal, compo
   }
   const tunneler = createTunneler({ overlays, interceptor, table, log: session.log })
   tunneler.start()
+  const { counters } = tunneler
+  const opened = (): number => counters.get('flows.opened')
+  const live = (): number => opened() - counters.get('flows.closed') - counters.get('flows.failed')
+  const stopCollecting = returnMemoryWhenIdle({ opened, live })
   return {
     async stop() {
+      stopCollecting()
       const { length: flows } = tunneler.status().flows
       const source = 'ziti-tunnel/compose.stop'
       if (flows > 0) session.log('info', source, 'waiting for open connections; a second signal stops at once', { flows, milliseconds: grace })
