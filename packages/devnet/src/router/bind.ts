@@ -31,6 +31,8 @@ export class Bind {
   readonly publicKey: Uint8Array | undefined
   terminator: Terminator
   live = true
+  /** Of a bind that is gone nothing is kept until the SDK answers. */
+  stopInspect: () => void = () => {}
   /** How to end each dial that waits for the host's answer. */
   readonly pendingDials = new Set<() => void>()
 

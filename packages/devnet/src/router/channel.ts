@@ -74,6 +74,11 @@ export class Channel {
     return this.#writer.room
   }
 
+  /** The SDK does not read what it is asked and answered. */
+  get congested(): boolean {
+    return this.#writer.controlBytes > routerLimits.controlBytes
+  }
+
   helloReceived(): void {
     Object.assign(this.#limits, defaultFrameLimits)
   }
@@ -88,7 +93,7 @@ export class Channel {
   send(contentType: number, headers: readonly HeaderEntry[], body?: Uint8Array, sequence?: number): number {
     if (this.#closed || this.#options.faults.dropOutgoing?.(contentType)) return 0
     const sent = this.#writer.control(contentType, headers, body, sequence)
-    if (this.#writer.controlBytes > routerLimits.controlBytes && !this.#outputBlocked) {
+    if (this.congested && !this.#outputBlocked) {
       this.#outputBlocked = true
       this.#flow()
     }

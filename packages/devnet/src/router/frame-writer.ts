@@ -14,6 +14,8 @@ export interface FrameWriterOptions {
 
 const slabBytes = 128 * 1024
 const spareSlabs = 2
+/** Less than that is copied out of its slab. */
+const smallBytes = 16 * 1024
 /** Data is taken while less than this waits for the socket. */
 const roomBytes = 256 * 1024
 /** A delayed channel must keep more on its way, or the delay would throttle it. */
@@ -172,8 +174,10 @@ export class FrameWriter {
     const slab = this.#slab
     if (slab === undefined) return
     const bytes = slab.bytes.subarray(0, this.#used)
-    this.#slab = undefined
     this.#used = 0
+    // A few bytes must not hold a whole slab, or a peer that lets them wait would hold a thousand.
+    if (bytes.length < smallBytes) return this.#write({ bytes: Buffer.from(bytes), slab: undefined })
+    this.#slab = undefined
     this.#write({ bytes, slab })
   }
 

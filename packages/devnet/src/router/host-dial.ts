@@ -5,11 +5,17 @@ import { Connection } from './connection.ts'
 import type { DialRequest, HostAnswer } from './fabric-router.ts'
 import type { HeaderEntry } from './frame-writer.ts'
 import { refusal } from './refusal.ts'
+import { routerLimits } from './router-timing.ts'
 
 const text = new TextDecoder()
 
 /** Asks the SDK behind a bind to take a circuit (protocol section 5.2). The caller keeps the time. */
 export function dialBind(bind: Bind, request: DialRequest, answer: HostAnswer): Cancel {
+  // Whoever dials and gives up at once must not fill the way to a host that does not read, or does not answer.
+  if (bind.channel.congested || bind.pendingDials.size >= routerLimits.pendingDialsPerBind) {
+    answer.failed(refusal.tooMany)
+    return () => {}
+  }
   // The id is reserved now: the SDK may send data right behind its answer (section 4.1).
   let connection = bind.routerProvidesIds ? createConnection(bind, bind.sinks.createId()) : undefined
   if (connection && bind.sinks.add(connection) !== undefined) {

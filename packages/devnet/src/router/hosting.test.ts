@@ -40,6 +40,19 @@ describe('bind', () => {
     expect(router.stats().binds).toBe(1)
   })
 
+  it('that is withdrawn leaves no timer for the answer to its inspect', async () => {
+    const { clock, host } = await start()
+    const pending = clock.pending
+    host.says(ContentType.Bind, [connId(1), ...modern], 'Bind:echo')
+    await host.hears(ContentType.StateConnected)
+    clock.advance(10)
+    await host.hears(ContentType.ConnInspectRequest)
+    expect(clock.pending).toBe(pending + 1)
+    host.says(ContentType.Unbind, [connId(1)], 'Bind:echo')
+    await settle()
+    expect(clock.pending).toBe(pending)
+  })
+
   it('gets neither inspect nor success if it did not ask', async () => {
     const { clock, host, network } = await start()
     host.says(ContentType.Bind, [connId(1)], 'Bind:echo')

@@ -91,6 +91,7 @@ export class Hosting {
   #forget(bind: Bind): boolean {
     if (!bind.live) return false
     bind.live = false
+    bind.stopInspect()
     bind.sinks.remove(bind)
     this.#options.counters.binds -= 1
     return true
@@ -134,7 +135,7 @@ export class Hosting {
     if (!bind.supportsInspect) return
     const asked = [[HeaderId.ConnId, encodeUint32(bind.id)]] as const
     const forget = bind.channel.request(ContentType.ConnInspectRequest, asked, undefined, (reply) => {
-      cancelRepeat()
+      bind.stopInspect()
       if (byteHeader(reply.headers, HeaderId.ConnType) === ConnType.Bind || !bind.live) return
       this.#byTerminator.delete(bind.terminator.id)
       this.#options.terminators.remove(bind.terminator.id)
@@ -143,6 +144,10 @@ export class Hosting {
       forget()
       if (bind.live) this.#inspect(bind)
     })
+    bind.stopInspect = () => {
+      forget()
+      cancelRepeat()
+    }
   }
 
   #after(bind: Bind, delay: number, call: () => void): void {

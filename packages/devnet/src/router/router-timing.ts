@@ -32,6 +32,8 @@ export const routerLimits = {
   controlBytes: 1024 * 1024,
   connectionsPerChannel: 50_000,
   bindsPerChannel: 1000,
+  /** Dials that wait for the answer of one listener. */
+  pendingDialsPerBind: 1000,
   channels: 10_000,
 } as const
 
