@@ -26,6 +26,8 @@ export interface IncomingCallOptions {
   readonly bindId: number
   readonly dial: IncomingDial
   readonly keys?: SessionKeys
+  /** Called once: the call was answered, or its time is over. */
+  readonly settled: () => void
 }
 
 /** The router waits no longer for an answer (protocol section 5.2). */
@@ -40,12 +42,21 @@ export function createIncomingCall(options: IncomingCallOptions): IncomingCall {
   const { circuitId, callerId, dialerIdentityId, dialerIdentityName, appData } = dial
   const since = clock.now()
   let answered = false
+  let waiting = true
+  const settle = (): void => {
+    if (waiting) options.settled()
+    waiting = false
+  }
   const answer = (): void => {
     if (answered) throw new CodedError('bind.answered', `the call for '${service}' was answered before: accept or refuse it once`)
     answered = true
     cancel()
+    settle()
   }
-  const cancel: Cancel = clock.after(answerLimit, () => refuseDial(options, 'the host did not answer in time'))
+  const cancel: Cancel = clock.after(answerLimit, () => {
+    settle()
+    refuseDial(options, 'the host did not answer in time')
+  })
   const inTime = (): boolean => clock.now() - since < answerLimit
   const accept = <T>(protocol: FlowInfo['protocol'], makeFlow: (connection: Connection, info: FlowInfo) => T): T => {
     answer()
@@ -73,7 +84,7 @@ export function createIncomingCall(options: IncomingCallOptions): IncomingCall {
 
 export function refuseDial({ connection, bindId, dial }: Pick<IncomingCallOptions, 'connection' | 'bindId' | 'dial'>, reason: string): void {
   const headers = [replyForHeader(dial.sequence), connIdHeader(bindId)]
-  connection.channel.send({ contentType: ContentType.DialFailed, headers, body: encodeString(reason) })
+  connection.channel.answer({ contentType: ContentType.DialFailed, headers, body: encodeString(reason) })
 }
 
 function acceptDial(options: IncomingCallOptions, accepted: Connection, answerTime: Milliseconds): void {

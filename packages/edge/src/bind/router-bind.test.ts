@@ -180,6 +180,20 @@ describe('an incoming dial (protocol section 5.2)', () => {
     expect(router.next()).toBeUndefined()
   })
 
+  it('is refused while a thousand others wait for an answer', () => {
+    bound()
+    const dial = (): number => router.gives({ type: 'Dial', connId: bindId, text: 'bind-token' }, [idHeader])
+    for (let count = 0; count < 1_000; count += 1) dial()
+    router.gets({ type: 'DialFailed', connId: bindId, replyFor: dial() })
+    expect(calls).toHaveLength(1_000)
+    calls[0]!.refuse('busy')
+    dial()
+    expect(calls).toHaveLength(1_001)
+    router.clock.advance(5_000)
+    dial()
+    expect(calls).toHaveLength(1_002)
+  })
+
   it('without a key is refused where the service requires encryption', () => {
     bound(crypto.keyPair())
     router.gets({ type: 'DialFailed', connId: bindId, replyFor: router.gives({ type: 'Dial', connId: bindId, text: 'bind-token' }, [idHeader]) })

@@ -28,6 +28,8 @@ export interface RouterBindOptions {
 }
 
 const bindReplyTimeout: Milliseconds = 5_000
+/** Calls that wait for the host's answer, of one bind. */
+const mostUnanswered = 1_000
 
 /** One terminator: a bind on one channel (protocol section 5.1). */
 export class RouterBind implements ChannelReceiver {
@@ -36,6 +38,7 @@ export class RouterBind implements ChannelReceiver {
   readonly #channel: Channel
   readonly #id: number
   #state: 'asked' | 'accepted' | 'established' | 'ended' = 'asked'
+  #unanswered = 0
 
   constructor(options: RouterBindOptions) {
     this.#options = options
@@ -136,7 +139,9 @@ export class RouterBind implements ChannelReceiver {
     const keys = keyPair && dial.publicKey ? connection.crypto.sessionKeys('host', keyPair, dial.publicKey) : undefined
     // Without a key we would go on in the clear (protocol section 4.6).
     if (keyPair && keys === undefined) return refuseDial(call, 'encryption required on service, no acceptable public key came with the dial')
+    if (this.#unanswered >= mostUnanswered) return refuseDial(call, 'too many calls wait for an answer')
+    this.#unanswered += 1
     log('debug', 'edge/bind.dialled', `call for '${service}'`, { circuit: dial.circuitId, caller: dial.dialerIdentityName ?? dial.callerId })
-    accept(createIncomingCall({ ...call, clock, service, ...(keys && { keys }) }))
+    accept(createIncomingCall({ ...call, clock, service, settled: () => (this.#unanswered -= 1), ...(keys && { keys }) }))
   }
 }

@@ -277,11 +277,11 @@ export class Channel {
     this.#proven = true
     switch (frame.contentType) {
       case ContentType.Latency:
-        return this.#answer(latencyAnswer(frame))
+        return this.answer(latencyAnswer(frame))
       case ContentType.InspectRequest:
-        return this.#answer(inspectAnswer(frame))
+        return this.answer(inspectAnswer(frame))
       case ContentType.TraceRoute:
-        return this.#answer(traceRouteAnswer(frame))
+        return this.answer(traceRouteAnswer(frame))
       case ContentType.ConnInspectRequest:
         return this.#inspected(frame)
       default:
@@ -296,18 +296,18 @@ export class Channel {
     this.stats.lateReplies += 1
     const connId = uint32Header(frame.headers, HeaderId.ConnId)
     // The dial was given up; the far end must hear that nobody is here (protocol section 4.2).
-    if (frame.contentType === ContentType.StateConnected && connId !== undefined) this.#answer(closedDraft(connId, 'dial was given up'))
+    if (frame.contentType === ContentType.StateConnected && connId !== undefined) this.answer(closedDraft(connId, 'dial was given up'))
   }
 
-  /** A router that asks and asks, and does not read, must not fill our memory. */
-  #answer(draft: Draft): void {
+  /** As `send`, for what answers the router: one that asks and asks, and does not read, must not fill our memory. */
+  answer(draft: Draft): void {
     if (this.writer.unsentBytes < answerLimitBytes) this.send(draft)
     else this.stats.droppedAnswers += 1
   }
 
   #inspected(frame: Frame): void {
     const connId = uint32Header(frame.headers, HeaderId.ConnId) ?? 0
-    this.#answer(connInspectAnswer(frame, connId, this.connections.get(connId)))
+    this.answer(connInspectAnswer(frame, connId, this.connections.get(connId)))
   }
 
   #route(frame: Frame): void {
@@ -326,9 +326,9 @@ export class Channel {
     this.stats.unknownConnections += 1
     if (frame.contentType === ContentType.Dial) {
       const headers = [replyForHeader(frame.sequence), connIdHeader(connId)]
-      return this.#answer({ contentType: ContentType.DialFailed, headers, body: encodeString(`invalid conn id [${connId}]`) })
+      return this.answer({ contentType: ContentType.DialFailed, headers, body: encodeString(`invalid conn id [${connId}]`) })
     }
-    if (frame.contentType === ContentType.Data && !this.connections.isFormer(connId)) this.#answer(closedDraft(connId, 'no such connection'))
+    if (frame.contentType === ContentType.Data && !this.connections.isFormer(connId)) this.answer(closedDraft(connId, 'no such connection'))
   }
 }
 
