@@ -1,16 +1,9 @@
-import { readFileSync } from 'node:fs'
 import { FrameReader, parseFrame, stringListHeader, type FrameRefusal } from '@tunnel/edge/wire'
 import { describe, expect, it } from 'vitest'
 import { scaled } from '../support/scale.ts'
+import { vectorFrames } from './support/frames.ts'
 import { mutate } from './support/mutate.ts'
 import { choose, createRandom, fuzzSeed, pick, randomBytes } from './support/random.ts'
-
-const files = ['channel-frames', 'edge-frames', 'xgress-frames', 'legacy-encrypted-session']
-const seeds = files.flatMap((file) => {
-  const url = new URL(`../../packages/edge/testdata/vectors/${file}.json`, import.meta.url)
-  const { vectors } = JSON.parse(readFileSync(url, 'utf8')) as { vectors: { frames: { frameHex: string }[] } }
-  return vectors.frames.map(({ frameHex }) => new Uint8Array(Buffer.from(frameHex, 'hex')))
-})
 
 describe('frames', () => {
   const rounds = scaled(1_000_000)
@@ -20,7 +13,7 @@ describe('frames', () => {
     const refusals = new Map<FrameRefusal, number>()
     let frames = 0
     for (let round = 0; round < rounds; round += 1) {
-      const bytes = random() < 0.1 ? randomBytes(random, pick(random, 64)) : mutate(choose(random, seeds), random)
+      const bytes = random() < 0.1 ? randomBytes(random, pick(random, 64)) : mutate(choose(random, vectorFrames), random)
       const before = frames
       let refused = 0
       const reader = new FrameReader({
@@ -39,7 +32,7 @@ describe('frames', () => {
       reader.push(bytes.subarray(at))
       const isWhole = parseFrame(bytes) !== undefined
       if (refused > 1 || (isWhole && frames !== before + 1) || reader.pendingBytes > bytes.length) {
-        expect.fail(`seed ${fuzzSeed}, round ${round}: ${Buffer.from(bytes).toString('hex')}`)
+        expect.fail(`round ${round}; repeat with TUNNEL_FUZZ_SEED=${fuzzSeed} pnpm exec vitest run --project fuzz test/fuzz/frames.test.ts: ${Buffer.from(bytes).toString('hex')}`)
       }
     }
     // The damage reaches every kind of refusal, and some frames survive theirs.

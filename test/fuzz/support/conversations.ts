@@ -1,8 +1,11 @@
+import { inspect } from 'node:util'
 import { performance } from 'node:perf_hooks'
 import { createRandom, fuzzSeed, type Random } from './random.ts'
 
 /** One round only: what a failing run says. */
 const onlyRound = process.env['TUNNEL_FUZZ_ROUND']
+/** Whether all rounds are run: only then can a test say what they must have reached. */
+export const isWhole = onlyRound === undefined
 /** Nothing here waits for real time: a round that takes so long hangs. */
 const longestRound = 20_000
 
@@ -38,7 +41,6 @@ export async function converseAll({ file, rounds, converse }: ConversationsOptio
 }
 
 function failure(file: string, round: number, cause: unknown): Error {
-  const why = cause instanceof Error ? (cause.stack ?? cause.message) : String(cause)
   const command = `TUNNEL_FUZZ_SEED=${fuzzSeed} TUNNEL_FUZZ_ROUND=${round} pnpm exec vitest run --project fuzz ${file}`
-  return new Error(`seed ${fuzzSeed}, round ${round}; repeat it with: ${command}\n${why}`, { cause })
+  return new Error(`seed ${fuzzSeed}, round ${round}; repeat it with: ${command}\n${inspect(cause)}`)
 }

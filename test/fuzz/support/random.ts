@@ -16,7 +16,11 @@ export const pick = (random: Random, below: number): number => Math.floor(random
 
 export const choose = <T>(random: Random, from: readonly T[]): T => from[pick(random, from.length)] as T
 
-export const randomBytes = (random: Random, length: number): Uint8Array => Uint8Array.from({ length }, () => pick(random, 256))
+export function randomBytes(random: Random, length: number): Uint8Array {
+  const bytes = new Uint8Array(length)
+  for (let at = 0; at < length; at += 1) bytes[at] = pick(random, 256)
+  return bytes
+}
 
 /** `TUNNEL_FUZZ_SEED` repeats a run. */
 export const fuzzSeed = Number(process.env['TUNNEL_FUZZ_SEED'] ?? Math.floor(Math.random() * 2 ** 32))
