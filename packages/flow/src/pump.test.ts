@@ -2,6 +2,7 @@ import { describe, expect, it } from 'vitest'
 import { until } from './compliance/until.ts'
 import { WatchedFlow } from './compliance/watched-flow.ts'
 import { CodedError } from './coded-error.ts'
+import type { Flow, FlowHandler } from './flow.ts'
 import { pump, pumpDatagrams, type PumpResult } from './pump.ts'
 import { createDatagramFlowPair } from './testing/memory-datagram-flow.ts'
 import { createFlowPair } from './testing/memory-flow.ts'
@@ -51,6 +52,28 @@ describe('pump', () => {
     await until(() => results.length === 1 && server.closes.length === 1, 'the result')
     expect(results[0]?.error?.code).toBe('flow.reset')
     expect(server.closes[0]?.code).toBe('flow.reset')
+  })
+
+  it('resets who still writes to an end that has closed altogether, also when it waits for a drain', async () => {
+    for (const full of [false, true]) {
+      const [far, left] = createFlowPair()
+      const client = new WatchedFlow(far).attach()
+      let handler: FlowHandler | undefined
+      const right: Flow = {
+        info: { protocol: 'tcp' }, queuedBytes: 0, lateSends: 0,
+        attach: (given) => (handler = given), send: () => !full, end: () => {}, reset: () => {}, pause: () => {}, resume: () => {},
+      }
+      const results: PumpResult[] = []
+      pump(left, right, (result) => results.push(result))
+      client.send('taken')
+      await new Promise((resolve) => setTimeout(resolve, 5))
+      handler?.end()
+      handler?.close()
+      client.send('to nobody')
+      await until(() => results.length === 1 && client.closes.length === 1, 'the result')
+      expect(client.ends).toBe(1)
+      expect(client.closes[0]?.code).toBe('flow.reset')
+    }
   })
 
   it('holds a fast sender back for a slow reader, and never overruns', async () => {

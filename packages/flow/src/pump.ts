@@ -1,4 +1,5 @@
 import type { CodedError } from './coded-error.ts'
+import { createResetError } from './flow-error.ts'
 import type { DatagramFlow, Flow, FlowHandler } from './flow.ts'
 
 /** Bytes (or datagrams) that went from the left flow to the right one, and back. The object is live. */
@@ -18,11 +19,13 @@ export interface PumpResult extends PumpProgress {
  */
 export function pump(left: Flow, right: Flow, done: (result: PumpResult) => void = () => {}): PumpProgress {
   const moved = { leftToRight: 0, rightToLeft: 0 }
-  let open = 2
+  const gone = new Set<Flow>()
   let first: CodedError | undefined
 
   const handler = (from: Flow, to: Flow, way: keyof typeof moved): FlowHandler => ({
     data(chunk, hold) {
+      // Who writes to an end that is gone altogether is told so, as TCP does (RFC 9293 3.6.1).
+      if (gone.has(to)) return from.reset(createResetError())
       moved[way] += chunk.length
       if (!to.send(chunk, hold())) from.pause()
     },
@@ -30,12 +33,12 @@ export function pump(left: Flow, right: Flow, done: (result: PumpResult) => void
     // The flow that drains is the one that this handler listens to; its writer is the other.
     drain: () => to.resume(),
     close(error) {
-      if (error) {
-        first ??= error
-        to.reset(error)
-      }
-      open -= 1
-      if (open === 0) done({ ...moved, ...(first && { error: first }) })
+      gone.add(from)
+      first ??= error
+      if (error) to.reset(error)
+      // It may wait for a drain that will not come.
+      else to.resume()
+      if (gone.size === 2) done({ ...moved, ...(first && { error: first }) })
     },
   })
 
