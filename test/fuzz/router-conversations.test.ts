@@ -19,6 +19,8 @@ const file = 'test/fuzz/router-conversations.test.ts'
 const identities = ['alice', 'bob', 'host'] as const
 /** So many conversations have services of the router itself, behind which a real socket answers. */
 const targetPart = 0.03
+/** So many have somebody who seldom reads what the others send. */
+const stalledPart = 0.1
 /** One read of a stream in memory, and one message. */
 const oneReadBytes = 4 * 2 ** 20
 
@@ -54,12 +56,16 @@ class Conversation {
   readonly #routers: readonly Router[]
   readonly #clients: HostileClient[] = []
   readonly #hasTarget: boolean
+  /** The first seldom reads, and the others send much. */
+  readonly #isStalled: boolean
+  #wasBlocked = false
   #stats: RouterStats | undefined
 
   constructor(random: Random) {
     this.#random = random
     this.#network = createTestNetwork({ clock: this.clock, ...(chance(random, 0.5) && { windowBytes: 20_000 }) })
     this.#routers = [this.#network.router('r1'), this.#network.router('r2')]
+    this.#isStalled = chance(random, stalledPart)
     this.#hasTarget = chance(random, targetPart)
     const target = { protocol: chance(random, 0.9) ? 'tcp' : 'udp', host: '127.0.0.1', port: chance(random, 0.9) ? targetPort : 1 } as const
     if (this.#hasTarget) for (const service of ['echo', 'secret']) this.#network.target(service, target)
@@ -87,7 +93,8 @@ class Conversation {
     const name = choose(this.#random, identities)
     // Mostly one router: then they meet.
     this.#routers[chance(this.#random, 0.8) ? 0 : 1]!.acceptStream(theirs, { clientCertificate: encodeString(name) })
-    const client = new HostileClient(ours, this.#random, name, tally)
+    const temper = this.#isStalled && { isCrude: false, isBulky: this.#clients.length > 0, isLazy: this.#clients.length === 0 }
+    const client = new HostileClient(ours, this.#random, name, tally, temper || {})
     this.#clients.push(client)
     client.opens()
   }
@@ -123,7 +130,7 @@ class Conversation {
       if (Math.min(channels, circuits, binds, blockedChannels, bufferedBytes) < 0) throw new Error(`counters below zero: ${JSON.stringify(router.stats())}`)
       const limit = Math.max(1, this.#clients.length) * (routerLimits.channelBufferedBytes + oneReadBytes)
       if (bufferedBytes > limit) throw new Error(`${bufferedBytes} bytes buffered`)
-      if (blockedChannels > 0) tally.count('blocked channels')
+      if (blockedChannels > 0) this.#wasBlocked = true
       if (bufferedBytes > 0) tally.count('buffered bytes')
       if (blockedChannels > channels) throw new Error(`${blockedChannels} of ${channels} channels blocked`)
     }
@@ -141,6 +148,7 @@ class Conversation {
   }
 
   async #ends(): Promise<void> {
+    if (this.#wasBlocked) tally.count('blocked channels')
     await turns(3)
     for (const router of this.#routers) router.resume()
     for (const { stream } of this.#clients) {

@@ -12,6 +12,16 @@ interface Question {
   readonly newId: number | undefined
 }
 
+/** By chance, where it is absent. */
+export interface Temper {
+  /** Says much that is malformed. */
+  readonly isCrude?: boolean
+  /** Sends much. */
+  readonly isBulky?: boolean
+  /** Seldom reads. */
+  readonly isLazy?: boolean
+}
+
 const remembered = 12
 const serviceTokens = ['Dial:echo', 'Dial:echo', 'Dial:secret', 'Bind:echo', 'Bind:secret', 'Dial:target', 'Dial:gone', 'Bind:gone', '', 'nonsense']
 const typeNames = new Map<number, string>(Object.entries(ContentType).map(([name, type]) => [type, name]))
@@ -24,6 +34,7 @@ export class HostileClient {
   readonly #tally: Tally
   readonly #isCrude: boolean
   readonly #isBulky: boolean
+  readonly #isLazy: boolean
   readonly #ids: number[] = []
   /** Ids that a circuit goes through, as far as it knows. */
   readonly #open: number[] = []
@@ -31,13 +42,14 @@ export class HostileClient {
   #sequence = 100
   #problem: unknown
 
-  constructor(stream: Duplex, random: Random, name: string, tally: Tally) {
+  constructor(stream: Duplex, random: Random, name: string, tally: Tally, temper: Temper = {}) {
     this.stream = stream
     this.#random = random
     this.#name = name
     this.#tally = tally
-    this.#isCrude = chance(random, 0.4)
-    this.#isBulky = chance(random, 0.1)
+    this.#isCrude = temper.isCrude ?? chance(random, 0.4)
+    this.#isBulky = temper.isBulky ?? chance(random, 0.1)
+    this.#isLazy = temper.isLazy ?? chance(random, 0.1)
     const reader = new FrameReader({ frame: (frame) => this.#hears(frame), refused: (reason) => (this.#problem ??= new Error(`the router sent what is no frame: ${reason}`)) })
     stream.on('error', () => {})
     stream.on('data', (chunk: Uint8Array) => reader.push(chunk))
@@ -67,7 +79,7 @@ export class HostileClient {
   act(): void {
     const random = this.#random
     // It reads nothing for a while.
-    if (chance(random, 0.03)) return void (this.stream.isPaused() ? this.stream.resume() : this.stream.pause())
+    if (chance(random, this.#isLazy ? (this.stream.isPaused() ? 0.01 : 0.2) : 0.03)) return void (this.stream.isPaused() ? this.stream.resume() : this.stream.pause())
     if (chance(random, 0.005)) return void (chance(random, 0.5) ? this.stream.end() : this.stream.destroy())
     this.#write(this.#says())
   }
@@ -90,6 +102,7 @@ export class HostileClient {
   #says(): Uint8Array {
     const random = this.#random
     if (this.#questions.length > 0 && chance(random, 0.6)) return this.#answer()
+    if (this.#isBulky && this.#open.length > 0 && chance(random, 0.7)) return this.#data()
     const move = pick(random, this.#isCrude ? 116 : 103)
     if (move < 25) return this.#connect()
     if (move < 32) return this.#bind()
@@ -168,7 +181,8 @@ export class HostileClient {
   #data(): Uint8Array {
     const random = this.#random
     const flags = chance(random, 0.75) ? 0 : choose(random, [1, 1, 1, 2, 4, 8, 16, 17, 1 << 20, 0xff_ff_ff_ff])
-    const id = this.#open.length > 0 && chance(random, 0.7) ? choose(random, this.#open) : this.#id()
+    const latest = this.#open.at(-1)
+    const id = latest === undefined || chance(random, 0.3) ? this.#id() : this.#isBulky ? latest : choose(random, this.#open)
     const headers: Entry[] = [connIdEntry(id), ...(flags === 0 ? [] : [flagsEntry(flags)])]
     if (chance(random, 0.05)) headers.push([HeaderId.Uuid, anyValue(random)])
     return this.#frame(ContentType.Data, headers, this.#isBulky && chance(random, 0.5) ? new Uint8Array(300_000) : anyBody(random))
