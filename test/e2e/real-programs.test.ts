@@ -144,6 +144,7 @@ describe.skipIf(!available['iperf'])('iperf3', () => {
     expect(code).toBe(0)
     const { end } = JSON.parse(stdout) as { end: { sum_sent: { bytes: number }; sum_received: { bytes: number } } }
     expect(end.sum_sent.bytes).toBeGreaterThanOrEqual(64 * 2 ** 20)
-    expect(end.sum_received.bytes).toBeGreaterThan(end.sum_sent.bytes * 0.9)
+    // The server stops counting when the client says that it is done: what is on its way then is not lost, and bounded.
+    expect(end.sum_received.bytes).toBeGreaterThan(end.sum_sent.bytes - 32 * 2 ** 20)
   })
 })

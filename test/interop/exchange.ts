@@ -4,7 +4,7 @@ import type { Duplex } from 'node:stream'
 
 /**
  * One side of the exchange with the C SDK (peer/exchange.py is the other): the first sends a length and that many bytes and
- * is told the SHA-256 of what arrived, then the other way round. A byte each says that both are done.
+ * is told the SHA-256 of what arrived, then the other way round. A byte each says that both are done; then our side ends.
  */
 export async function exchange(stream: Duplex, first: boolean, bytes: number): Promise<void> {
   const source = new Source(stream)
@@ -20,6 +20,7 @@ export async function exchange(stream: Duplex, first: boolean, bytes: number): P
   for (const step of first ? [send, take] : [take, send]) await step()
   stream.write('.')
   await source.take(1)
+  stream.end()
 }
 
 async function sendLoad(stream: Duplex, bytes: number): Promise<string> {

@@ -3,7 +3,7 @@ import { chmodSync, chownSync, globSync, mkdirSync, mkdtempSync, readFileSync, w
 import { createServer } from 'node:http'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { freePort } from './ports.ts'
+import { freePort, listening } from './ports.ts'
 import { run, start } from './programs.ts'
 
 export interface RealServer {
@@ -75,8 +75,8 @@ export async function startRsyncServer(module: string): Promise<RealServer> {
   const port = await freePort()
   const config = join(folder, 'rsyncd.conf')
   writeFileSync(config, `use chroot = no\nuid = 0\ngid = 0\n[files]\npath = ${module}\nread only = no\n`)
-  const daemon = start('rsync', ['--daemon', '--no-detach', '--address=127.0.0.1', `--port=${port}`, `--config=${config}`, '--log-file=/dev/stderr'])
-  await daemon.line(/rsyncd version/)
+  const daemon = start('rsync', ['--daemon', '--no-detach', '--address=127.0.0.1', `--port=${port}`, `--config=${config}`, `--log-file=${join(folder, 'log')}`])
+  await listening(port)
   return { port, stop: () => daemon.stop() }
 }
 

@@ -61,9 +61,12 @@ def exchange(sock, first, size):
 
     for step in (send, take) if first else (take, send):
         step()
-    # The SDK has no half-close: its shutdown would cut what the other side still reads. A byte each says that both are done.
+    # The SDK has no half-close: its shutdown would cut what the other side still reads. A byte each says that both are done;
+    # the other side ends when it has ours, and only then may this process, which would take the byte with it.
     sock.sendall(b".")
     assert receive(sock, 1) == b"."
+    sock.settimeout(5)
+    assert sock.recv(1) == b""
 
 
 def dial(context, service, size):
