@@ -65,6 +65,15 @@ export class RouterChannels {
     this.connect().catch(() => {})
   }
 
+  /** A channel that nothing uses, opened if there may be one more; else the least used. */
+  async freest(): Promise<Channel> {
+    const best = this.best()
+    if (best === undefined) return this.connect()
+    const free = best.connections.size === 0
+    if (free || this.#open.length >= this.#options.size) return best
+    return this.connect().catch(() => best)
+  }
+
   /** One more channel; callers at the same time share it. After failures it waits some time before it tries. */
   connect(): Promise<Channel> {
     if (this.#closed) return Promise.reject(this.#closed)

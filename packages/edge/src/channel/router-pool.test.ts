@@ -62,6 +62,46 @@ describe('the first dial', () => {
   })
 })
 
+describe('binds', () => {
+  it('have channels of their own, up to the limit, then share the least used', async () => {
+    const { attempts, pool } = harness(2)
+    const bound: Channel[] = []
+    for (let bind = 0; bind < 4; bind += 1) {
+      const chosen = pool.forBind(router('a'))
+      await attempts[bind]?.succeed()
+      const channel = await chosen
+      channel.connections.allocate(anyone)
+      bound.push(channel)
+      await settled()
+    }
+    expect(attempts).toHaveLength(2)
+    expect(new Set(bound).size).toBe(2)
+    expect(bound.map((channel) => channel.connections.size)).toEqual([2, 2, 2, 2])
+  })
+
+  it('share a channel when a further one cannot be had', async () => {
+    const { attempts, pool } = harness(2)
+    const first = pool.forBind(router('a'))
+    const channel = await attempts[0]!.succeed()
+    ;(await first).connections.allocate(anyone)
+    await settled()
+    const second = pool.forBind(router('a'))
+    attempts[1]!.fail()
+    expect(await second).toBe(channel)
+  })
+
+  it('do not use the channels of dials', async () => {
+    const { attempts, pool } = harness(2)
+    const dial = pool.forDial([router('a')])
+    const dialled = await attempts[0]!.succeed()
+    expect(await dial).toBe(dialled)
+    await settled()
+    const bind = pool.forBind(router('a'))
+    expect(await attempts.at(-1)!.succeed()).toBe(await bind)
+    expect(await bind).not.toBe(dialled)
+  })
+})
+
 describe('circuits', () => {
   it('are spread over channels that open in the background', async () => {
     const { attempts, pool } = harness(2)

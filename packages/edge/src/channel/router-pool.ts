@@ -43,12 +43,15 @@ export class RouterPool {
     return channel
   }
 
-  /** The channel that binds on `router` share: one, apart from those of dials, so that neither stops the other. */
+  /**
+   * A channel for a bind on `router`, apart from those of dials, so that neither stops the other. The connections of a
+   * bind travel on its channel: hosted services are spread, or one client that does not read would stop them all.
+   */
   async forBind(router: RouterAddress): Promise<Channel> {
     if (this.#closed) throw this.#closed
-    const channels = this.#channels(this.#bind, router, 1)
+    const channels = this.#channels(this.#bind, router, this.#options.channelsPerRouter)
     channels.sweep()
-    return channels.best() ?? channels.connect()
+    return channels.freest()
   }
 
   /** Every open channel. */
