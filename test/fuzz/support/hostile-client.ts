@@ -185,7 +185,7 @@ export class HostileClient {
     const id = latest === undefined || chance(random, 0.3) ? this.#id() : this.#isBulky ? latest : choose(random, this.#open)
     const headers: Entry[] = [connIdEntry(id), ...(flags === 0 ? [] : [flagsEntry(flags)])]
     if (chance(random, 0.05)) headers.push([HeaderId.Uuid, anyValue(random)])
-    return this.#frame(ContentType.Data, headers, this.#isBulky && chance(random, 0.5) ? new Uint8Array(300_000) : anyBody(random))
+    return this.#frame(ContentType.Data, headers, this.#isBulky && chance(random, 0.5) ? new Uint8Array(150_000) : anyBody(random))
   }
 }
 
