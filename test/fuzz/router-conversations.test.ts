@@ -191,7 +191,6 @@ describe('a router with hostile clients', () => {
 
   it(`${rounds} conversations: nothing escapes, hangs or stays behind`, async () => {
     await converseAll({ file, rounds, converse })
-    console.log(`${tally}`)
     if (isWhole) expect(tally.names).toEqual(expect.arrayContaining(reached))
   }, 900_000)
 
