@@ -18,8 +18,8 @@ export const vectorFrames: readonly Uint8Array[] = files.flatMap((file) => {
   return vectors.frames.map(({ frameHex }) => new Uint8Array(Buffer.from(frameHex, 'hex')))
 })
 
-export const contentTypes: readonly number[] = [...Object.values(ContentType), 1, 4, 5, 10_900, -1, 0x7f_ff_ff_ff]
-export const headerIds: readonly number[] = [...Object.values(HeaderId), 1101, 77, -1]
+const contentTypes: readonly number[] = [...Object.values(ContentType), 1, 4, 5, 10_900, -1, 0x7f_ff_ff_ff]
+const headerIds: readonly number[] = [...Object.values(HeaderId), 1101, 77, -1]
 
 const jsons = ['', '{}', '[]', 'null', '{"retryHint":3}', '{"retryHint":"x"}', '{"__proto__":{"a":"b"},"dst_port":80}', '{"a":', '[[[['.repeat(500), '"\ud800"', '1e999']
 const texts = ['', 'close called', 'invalid session', 'found a newer terminator', 'encryption required', 'service x has no terminators', '\0', '😀'.repeat(100)]
