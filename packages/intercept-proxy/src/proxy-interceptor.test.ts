@@ -127,6 +127,7 @@ describe('apply', () => {
     const first = await proxy.apply(table(wanted('ssh', taken), wanted('web', free)))
     expect(first.applied).toHaveLength(1)
     expect(first.failed).toHaveLength(1)
+    expect(logged.map(({ level }) => level)).toEqual(['info']) // the failure is in the report, not in the log
     expect(first.failed[0]).toMatchObject({
       service: 'ssh',
       error: {

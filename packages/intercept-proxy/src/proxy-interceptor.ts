@@ -136,9 +136,8 @@ class Proxies implements ProxyInterceptor {
         await this.#open(key, spec)
         applied.push(`listening on ${key} for service '${spec.service}'`)
       } catch (error) {
-        const coded = isCodedError(error) ? error : toListenError(spec, error)
-        this.#log('error', logSource, coded.message, { addr: formatEndpoint(spec), service: spec.service, code: coded.code })
-        failed.push({ service: spec.service, error: coded })
+        // Not logged here: whoever asked gets the report, and knows what is news of it.
+        failed.push({ service: spec.service, error: isCodedError(error) ? error : toListenError(spec, error) })
       }
     }
     return { applied, removed, failed }

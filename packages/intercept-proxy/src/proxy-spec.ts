@@ -12,6 +12,7 @@ export function parseProxySpec(spec: string): WantedListener | CodedError {
   if (protocol) parts.pop()
   const digits = parts.pop() ?? ''
   const service = parts.join(':')
+  if (parts.length === 0 && /\D/.test(digits)) return invalid(spec, 'no port is named')
   if (service.trim() === '') return invalid(spec, 'no service is named')
   if (!/^\d+$/.test(digits)) return invalid(spec, `'${digits}' is neither a port nor one of tcp and udp`)
   const port = Number(digits)

@@ -35,7 +35,7 @@ export function fieldError(name: string, field: string, message: string, cause?:
 function parseObject(content: string, name: string): Record<string, unknown> {
   // Editors on Windows put a byte order mark in front.
   const json = content.replace(/^\uFEFF/, '').trim()
-  if (json === '') throw notJson(name, 'is empty; enroll again, or restore it from a copy')
+  if (json === '') throw notJson(name, 'is empty; give what enrollment wrote, from a copy if need be, or enroll again')
   let value: unknown
   try {
     value = JSON.parse(json)

@@ -160,5 +160,8 @@ describe('loadIdentityDirectory', () => {
       { file: join(many, 'b.json'), ok: true, value: { key: me.key } },
     ])
     expect(await failureOf(loadIdentityDirectory(join(directory, 'nowhere')))).toHaveProperty('code', 'identity.missing')
+    await writeFile(join(directory, 'plain'), '')
+    const noDirectory = await failureOf(loadIdentityDirectory(join(directory, 'plain')))
+    expect(noDirectory).toMatchObject({ code: 'identity.unreadable', message: expect.stringMatching(/plain is not a directory; .*-i/) })
   })
 })

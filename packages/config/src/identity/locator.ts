@@ -9,7 +9,7 @@ export type Locator =
 /** Two letters at least: `C:\keys\me.pem` is a path. */
 const scheme = /^([a-z][a-z0-9+.-]+):/i
 
-const hardware = 'use pem: or file:, or the C SDK (@tunnel/edge-native) for keys in hardware and key stores'
+const hardware = 'use pem: or file:; keys in hardware and key stores are not supported'
 
 /** `directory` is the base of relative paths: that of the identity file. */
 export function parseLocator(text: string, directory: string, platform: NodeJS.Platform = process.platform): Locator {

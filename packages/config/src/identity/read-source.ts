@@ -108,6 +108,8 @@ export function whyUnreadable(error: unknown): string {
       return 'may not be read by this user; change its owner, or run as the user that it belongs to'
     case 'EISDIR':
       return 'is a directory; give one file, or use --identity-dir'
+    case 'ENOTDIR':
+      return 'is not a directory; name one file with -i'
     default:
       return error instanceof Error && error.message === tooLarge ? tooLarge : `cannot be read: ${String(error)}`
   }

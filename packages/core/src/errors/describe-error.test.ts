@@ -11,6 +11,17 @@ describe('describeError', () => {
     )
   })
 
+  it('gives no advice where the message has its own', () => {
+    const inUse = new CodedError('proxy.port-in-use', 'another program uses port 80. Stop it, or choose another port')
+    expect(describeError(inUse)).toBe('another program uses port 80. Stop it, or choose another port (proxy.port-in-use)')
+    expect(describeError(new CodedError('controller.timeout', 'Controller c:1 did not answer.'))).toBe('Controller c:1 did not answer. (controller.timeout)')
+    expect(describeError(new CodedError('proxy.port-in-use', ''))).toMatch(/^Another program.* \(proxy\.port-in-use\)\. Stop that program/)
+  })
+
+  it('ends a sentence once', () => {
+    expect(describeError(new CodedError('dial.no-service', 'No such service.'))).toMatch(/^No such service \(dial\.no-service\)\. Check/)
+  })
+
   it('falls back to the advice of the family, and to none', () => {
     expect(adviceFor('dial.refused.by-host')).toBe(errorGuide['dial.refused'])
     expect(adviceFor('constructor')).toBeUndefined()

@@ -9,11 +9,15 @@ export function adviceFor(code: string): ErrorAdvice | undefined {
   return exact ?? (parent > 0 ? adviceFor(code.slice(0, parent)) : undefined)
 }
 
-/** One line for people: what is wrong, and what to do next. Line breaks of foreign messages become spaces. */
+/**
+ * One line for people: what is wrong, and what to do next where the message does not say it itself. Line breaks of
+ * foreign messages become spaces.
+ */
 export function describeError(error: unknown): string {
   const message = (error instanceof Error ? error.message : String(error)).replaceAll(/\s+/g, ' ').trim()
   if (!isCodedError(error)) return message
   const advice = adviceFor(error.code)
-  const what = message === '' ? (advice?.meaning ?? 'no reason given') : message
-  return advice ? `${what} (${error.code}). ${advice.next}.` : `${what} (${error.code})`
+  if (message !== '' && (advice === undefined || advice.inMessage)) return `${message} (${error.code})`
+  const what = message === '' ? (advice?.meaning ?? 'no reason given') : message.replace(/\.$/, '')
+  return `${what} (${error.code})${advice ? `. ${advice.next}.` : ''}`
 }

@@ -2,11 +2,13 @@
 export interface ErrorAdvice {
   readonly meaning: string
   readonly next: string
+  /** The messages of such errors say themselves what to do, and better, as they know the case. */
+  readonly inMessage?: boolean
 }
 
 /**
  * Every code that a user may meet, and families (`channel`) for codes that need no advice of their own. The README's
- * table and the help of the CLI are made of this.
+ * table and `ziti-tunnel help errors` are made of this.
  */
 export const errorGuide: Readonly<Record<string, ErrorAdvice>> = {
   'dial.refused': {
@@ -36,6 +38,7 @@ export const errorGuide: Readonly<Record<string, ErrorAdvice>> = {
   'dial.not-permitted': {
     meaning: 'The identity may not dial the service',
     next: 'Ask the network administrator for a Dial service policy',
+    inMessage: true,
   },
   'dial.posture': {
     meaning: 'The device does not pass the posture checks of the service',
@@ -60,14 +63,17 @@ export const errorGuide: Readonly<Record<string, ErrorAdvice>> = {
   auth: {
     meaning: 'The controller did not log this identity in',
     next: 'Check that the identity still exists at the controller and that its certificate is valid; otherwise enroll anew',
+    inMessage: true,
   },
   controller: {
     meaning: 'A controller did not answer as it should',
     next: 'Check that the controller runs, that this host reaches its address, and the log of the controller; it is tried again by itself',
+    inMessage: true,
   },
   enroll: {
     meaning: 'The enrollment failed',
     next: 'Ask for a new token if this one is used or expired; check that this host reaches the controller',
+    inMessage: true,
   },
   channel: {
     meaning: 'The connection to an edge router ended or could not be made',
@@ -144,26 +150,32 @@ export const errorGuide: Readonly<Record<string, ErrorAdvice>> = {
   'proxy.port-in-use': {
     meaning: 'Another program, or another service, has the port of a listener',
     next: 'Stop that program or choose another port: SERVICE:PORT',
+    inMessage: true,
   },
   'proxy.port-forbidden': {
     meaning: 'This user may not listen on that port',
     next: 'Choose a port of 1024 or above, or grant CAP_NET_BIND_SERVICE',
+    inMessage: true,
   },
   'proxy.port-invalid': {
     meaning: 'The port of a listener is not from 1 to 65535',
     next: 'Correct SERVICE:PORT, or `port` in the proxy.v1 config',
+    inMessage: true,
   },
   'proxy.address-unavailable': {
     meaning: 'The address of a listener is not an address of this host',
     next: 'Correct --bind, or `binding` in the proxy.v1 config',
+    inMessage: true,
   },
   'proxy.interface-unknown': {
     meaning: 'The `binding` of a listener is neither an IP address nor an interface with one',
     next: 'Correct --bind, or `binding` in the proxy.v1 config',
+    inMessage: true,
   },
   'proxy.spec-invalid': {
     meaning: 'An argument of proxy mode cannot be read',
     next: 'Write SERVICE:PORT or SERVICE:PORT:udp',
+    inMessage: true,
   },
   proxy: {
     meaning: 'A listener of proxy mode could not be opened',
@@ -176,42 +188,57 @@ export const errorGuide: Readonly<Record<string, ErrorAdvice>> = {
   'identity.missing': {
     meaning: 'There is no identity file at that path',
     next: 'Check the path of -i; enroll first with `ziti-tunnel enroll`',
+    inMessage: true,
   },
   'identity.none': {
     meaning: 'No identity was given',
     next: 'Name one with -i FILE or --identity-dir DIRECTORY; enroll first with `ziti-tunnel enroll`',
+    inMessage: true,
   },
   'identity.unreadable': {
     meaning: 'The identity file cannot be read',
     next: 'Check owner and mode of the file: it should be 0600 and of the user that runs the tunneler',
+    inMessage: true,
   },
   'identity.unwritable': {
     meaning: 'The identity file cannot be written',
     next: 'Check owner and mode of the directory, and the space on the disk',
+    inMessage: true,
   },
   'identity.not-json': {
     meaning: 'The identity file is not what an enrollment writes',
     next: 'Give the .json file, not the token; enroll again if it is damaged',
+    inMessage: true,
   },
   'identity.field': {
     meaning: 'A member of the identity file is missing or wrong',
     next: 'Correct the field that the message names, or enroll again',
+    inMessage: true,
   },
   'identity.locator': {
     meaning: 'A key or certificate that the identity file names cannot be read',
     next: 'Correct the path that the message names',
+    inMessage: true,
   },
   'identity.key-mismatch': {
     meaning: 'Key and certificate of the identity do not belong together',
     next: 'Restore the pair that was written by one enrollment, or enroll again',
+    inMessage: true,
+  },
+  'identity.refused': {
+    meaning: 'The controller does not log this identity in',
+    next: 'Check at the controller that it exists and is not disabled; otherwise enroll anew',
+    inMessage: true,
   },
   'identity.expired': {
     meaning: 'The certificate of the identity is no longer valid',
     next: 'Check the clock of this host; otherwise ask for a new enrollment token',
+    inMessage: true,
   },
   'identity.not-yet-valid': {
     meaning: 'The certificate of the identity is not valid yet',
     next: 'Check the clock of this host',
+    inMessage: true,
   },
   'config.invalid': {
     meaning: 'A config of the service does not have the form that its type wants',

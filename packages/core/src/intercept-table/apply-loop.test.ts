@@ -103,6 +103,17 @@ describe('failures', () => {
     expect(lines.filter((line) => line.startsWith('error'))).toHaveLength(2)
   })
 
+  it('of one service are all said, once each', async () => {
+    const [one, two] = ['port 1 in use', 'port 2 in use'].map((message) => failing(message).failed[0]!)
+    const { loop, clock, lines } = loopOver(async () => ({ ...fine, failed: [one!, two!] }))
+    loop.changed()
+    await turn()
+    clock.advance(1_000)
+    await turn()
+    expect(lines).toEqual([expect.stringContaining('port 1 in use'), expect.stringContaining('port 2 in use')])
+    expect(loop.failures.get('web')).toMatch(/port 1 in use.*; port 2 in use/)
+  })
+
   it('that end are told, and nothing is tried again', async () => {
     let report = failing('port in use')
     const { loop, clock, lines, applied } = loopOver(async () => report)

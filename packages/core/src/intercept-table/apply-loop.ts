@@ -1,8 +1,8 @@
 import { toCodedError } from '@tunnel/flow'
 import type { Cancel, Clock, Log, Milliseconds } from '@tunnel/flow'
-import type { ApplyReport, InterceptTable, Interceptor } from '../contracts/interceptor.ts'
-import { describeError } from '../errors/describe-error.ts'
+import type { InterceptTable, Interceptor } from '../contracts/interceptor.ts'
 import type { Counters } from '../metrics/counters.ts'
+import { createReportLog } from './report-log.ts'
 
 export interface ApplyLoopOptions {
   readonly interceptor: Interceptor
@@ -28,33 +28,20 @@ const SOURCE = 'core/intercept-table.apply'
 
 /** Drives an interceptor towards the wanted table: one apply at a time, again with growing pauses while parts fail. */
 export function createApplyLoop({ interceptor, wanted, clock, counters, log }: ApplyLoopOptions): ApplyLoop {
-  let failures = new Map<string, string>()
+  const reports = createReportLog(SOURCE, counters, log)
   let retryDelay = FIRST_RETRY
   let cancelRetry: Cancel | undefined
   let running: Promise<void> | undefined
   let dirty = false
   let closed = false
 
-  const learn = (report: ApplyReport): void => {
-    for (const line of report.applied) log('debug', SOURCE, line)
-    for (const line of report.removed) log('debug', SOURCE, line)
-    const now = new Map(report.failed.map(({ service, error }) => [service, describeError(error)]))
-    for (const [service, message] of now) {
-      counters.increment('intercept.failures')
-      // Once per distinct message: a retry that fails in the same way is no news.
-      if (failures.get(service) !== message) log('error', SOURCE, message, { service })
-    }
-    for (const service of failures.keys()) if (!now.has(service)) log('info', SOURCE, 'no longer failing', { service })
-    failures = now
-  }
-
   const applyOnce = async (): Promise<void> => {
     counters.increment('intercept.applies')
     try {
-      learn(await interceptor.apply(wanted()))
+      reports.learn(await interceptor.apply(wanted()))
     } catch (error) {
       // An interceptor reports what fails; one that throws is treated as if everything had.
-      learn({ applied: [], removed: [], failed: [{ service: '*', error: toCodedError(error, 'intercept.failed') }] })
+      reports.learn({ applied: [], removed: [], failed: [{ service: '*', error: toCodedError(error, 'intercept.failed') }] })
     }
   }
 
@@ -66,7 +53,7 @@ export function createApplyLoop({ interceptor, wanted, clock, counters, log }: A
       await applyOnce()
     }
     running = undefined
-    if (closed || failures.size === 0) {
+    if (closed || reports.failures.size === 0) {
       retryDelay = FIRST_RETRY
       return
     }
@@ -84,7 +71,7 @@ export function createApplyLoop({ interceptor, wanted, clock, counters, log }: A
   return {
     changed: begin,
     get failures() {
-      return failures
+      return reports.failures
     },
     async close() {
       closed = true

@@ -30,7 +30,7 @@ export function loginRefusal(error: unknown, context: LoginContext): unknown {
   if (!isCodedError(error)) return error
   if (error.code !== 'controller.unauthorized' && error.code !== 'controller.refused') return error
   const why = certificateTrouble(context.cert, context.wallClock())
-    ?? 'the identity may have been deleted or disabled, or its certificate been replaced'
+    ?? 'it may have been deleted or disabled, or its certificate been replaced; check it at the controller, or enroll anew'
   return new CodedError('auth.rejected', `Controller ${new URL(context.base).host} refuses this identity: ${why}.`, {
     detail: error.detail, cause: error,
   })

@@ -37,7 +37,7 @@ export function readEnrollmentToken(text: string, now: number): EnrollmentToken 
   const claims = claimsSchema.safeParse(payload)
   if (!claims.success) {
     const issue = claims.error.issues[0]
-    throw malformed(`claim ${issue?.path.join('.')}: ${issue?.message}`)
+    throw malformed(`its claim ${issue?.path.join('.')} is missing or wrong (${issue?.message}); ask for a new token`)
   }
   const { iss, em, exp, sub, jti } = claims.data
   checkMethod(em)
@@ -61,7 +61,7 @@ export async function verifyEnrollmentToken(token: EnrollmentToken, leaf: Uint8A
     throw new CodedError(
       'enroll.token-signature',
       `The enrollment token is not to be trusted: ${what} the controller that answers at ${host}. `
-        + 'The token may be of another network, the controller have a new certificate, or something be between us and it.',
+        + 'The token may be of another network, the controller have a new certificate, or something be between us and it. Ask for a new token from this network.',
       { detail: { controller: host }, cause },
     )
   }
@@ -74,7 +74,7 @@ function decode(jwt: string): { algorithm: string; payload: JWTPayload } {
     const { alg } = decodeProtectedHeader(jwt)
     return { algorithm: String(alg), payload: decodeJwt(jwt) }
   } catch (cause) {
-    throw malformed('it is no JWT (three parts with dots between); is it the .jwt file?', cause)
+    throw malformed('it is no JWT (three parts with dots between); give the .jwt file as it came', cause)
   }
 }
 
