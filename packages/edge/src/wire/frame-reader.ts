@@ -41,6 +41,8 @@ export class FrameReader {
   }
 
   filled(bytes: number): void {
+    // The transport reads on until it is closed: the tail must not shrink to nothing.
+    if (this.#dead) return
     this.#end += bytes
     this.#parse()
   }

@@ -92,6 +92,15 @@ describe('frame reader', () => {
     expect(sequences).toEqual(Array.from({ length: 5000 }, (_, index) => index))
   })
 
+  it('always has room for a read, also after a refusal: Node reads into an empty buffer for ever', () => {
+    const reader = new FrameReader({ frame: expect.fail, refused: () => {} })
+    for (let reads = 0; reads < 100; reads += 1) {
+      const tail = reader.tail()
+      expect(tail.length).toBeGreaterThan(0)
+      reader.filled(Math.min(tail.fill(0xff).length, 16 * 1024))
+    }
+  })
+
   it.each([
     ['frame.magic', 'ffffffff'],
     ['frame.unsupported-version', readVectors<{ unknownVersionResponseHex: string }>('channel-frames').unknownVersionResponseHex],
