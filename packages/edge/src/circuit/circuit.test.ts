@@ -236,6 +236,25 @@ describe('multipart messages (protocol section 4.5)', () => {
     expect(heard.join('')).toBe('abc')
   })
 
+  it('end with the stream that is reset by one of their parts', async () => {
+    const { router, circuit, connId, settled } = await scripted()
+    const heard: string[] = []
+    circuit.attach({
+      data: (chunk) => {
+        heard.push(Buffer.from(chunk).toString())
+        circuit.pause()
+        circuit.reset(new CodedError('test.over', 'enough'))
+      },
+      end: () => {},
+      drain: () => {},
+      close: (error) => heard.push(error?.code ?? 'orderly'),
+    })
+    await settled()
+    router.gives({ type: 'Data', connId, flags: 16 }, [], Uint8Array.of(1, 0, 0x61, 2, 0, 0x62, 0x63))
+    await settled()
+    expect(heard).toEqual(['a', 'test.over'])
+  })
+
   it('are split for datagrams, and sent only to a peer that announced them', async () => {
     const router = await new ScriptedRouter().welcomes()
     const connection = new Connection({ channel: router.channel, slabs: new PlaintextSlabs(), crypto })

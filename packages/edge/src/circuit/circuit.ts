@@ -149,7 +149,7 @@ export class Circuit implements Flow {
     const parts = parseMultipart(body)
     if (parts === undefined) return this.reset(new CodedError('circuit.malformed', 'a multipart message has parts that do not fit it'))
     // Several parts share one hold: each gets a copy instead. Streams seldom get such messages.
-    for (const part of parts) if (part.length > 0) this.#receive(copyBytes(part), holdCollected)
+    for (const part of parts) if (part.length > 0 && !this.#closing) this.#receive(copyBytes(part), holdCollected)
   }
 
   #receive(chunk: Uint8Array, hold: Hold): void {
