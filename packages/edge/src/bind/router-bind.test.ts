@@ -78,6 +78,28 @@ describe('Bind (protocol section 5.1)', () => {
     expect(router.gets({ type: 'UpdateBind', connId: bindId, text: 'bind-token' }).headers.get(HeaderId.Cost)).toEqual(Uint8Array.of(10, 0))
   })
 
+  it('is established with the terms of then, not of when it was asked for', () => {
+    const made = bind(undefined, 10)
+    const request = router.gets({ type: 'Bind' })
+    made.update({ cost: 20, precedence: 'default' })
+    expect(router.next()).toBeUndefined()
+    router.gives({ type: 'StateConnected', connId: bindId, replyFor: request.sequence })
+    made.update({ cost: 30, precedence: 'failed' })
+    expect(router.gets({ type: 'UpdateBind' }).headers.get(HeaderId.Cost)).toEqual(Uint8Array.of(30, 0))
+    router.gives({ type: 'BindSuccess', connId: bindId })
+    const last = router.gets({ type: 'UpdateBind', connId: bindId }).headers
+    expect([last.get(HeaderId.Cost), last.get(HeaderId.Precedence)]).toEqual([Uint8Array.of(30, 0), Uint8Array.of(2)])
+  })
+
+  it('tells of new terms also when they are back at the default', () => {
+    const made = bind(undefined, 10)
+    const request = router.gets({ type: 'Bind' })
+    made.update({ cost: 0, precedence: 'default' })
+    router.gives({ type: 'StateConnected', connId: bindId, replyFor: request.sequence })
+    router.gives({ type: 'BindSuccess', connId: bindId })
+    expect(router.gets({ type: 'UpdateBind', connId: bindId }).headers.get(HeaderId.Cost)).toEqual(Uint8Array.of(0, 0))
+  })
+
   it('ends when no answer comes within 5 s', () => {
     bind()
     router.gets({ type: 'Bind' })
@@ -153,6 +175,19 @@ describe('an incoming dial (protocol section 5.2)', () => {
       router.turn()
     }
     expect(drains).toEqual([1, 1])
+  })
+
+  it('without an id does not end the bind when the router agrees too late', async () => {
+    bound()
+    router.gives({ type: 'Dial', connId: bindId, text: 'bind-token' })
+    const heard = hear(calls[0]!.accept())
+    const success = router.gets({ type: 'DialSuccess', connId: bindId })
+    router.clock.advance(5_000)
+    await Promise.resolve()
+    expect(heard.closes[0]?.code).toBe('bind.unconfirmed')
+    router.gets({ type: 'StateClosed', connId: 2 })
+    router.gives({ type: 'StateConnected', connId: bindId, replyFor: success.sequence }, [[HeaderId.Seq, encodeUint32(2)]])
+    expect(router.next()).toBeUndefined()
   })
 
   it('with another token is refused', () => {

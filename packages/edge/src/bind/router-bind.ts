@@ -39,9 +39,12 @@ export class RouterBind implements ChannelReceiver {
   readonly #id: number
   #state: 'asked' | 'accepted' | 'established' | 'ended' = 'asked'
   #unanswered = 0
+  /** As last wanted. The Bind carried those of the request. */
+  #terms: TerminatorTerms
 
   constructor(options: RouterBindOptions) {
     this.#options = options
+    this.#terms = options.request
     this.#channel = options.connection.channel
     this.#id = this.#channel.connections.allocate(this)
   }
@@ -66,8 +69,9 @@ export class RouterBind implements ChannelReceiver {
     })
   }
 
-  /** No reply is made to it. */
+  /** No reply is made to it. Before the router has accepted the bind it waits until the terminator is established. */
   update(terms: TerminatorTerms): void {
+    this.#terms = terms
     if (this.#state !== 'accepted' && this.#state !== 'established') return
     const headers = [connIdHeader(this.#id), ...termsHeaders(terms)]
     this.#channel.send({ contentType: ContentType.UpdateBind, headers, body: encodeString(this.#options.sessionToken) })
@@ -107,10 +111,9 @@ export class RouterBind implements ChannelReceiver {
   #establish(): void {
     if (this.#state === 'established' || this.#state === 'ended') return
     this.#state = 'established'
-    const { request, established } = this.#options
     // A Bind that replaces one keeps the old one's cost and precedence (protocol section 11.5).
-    if (request.cost !== defaultTerms.cost || request.precedence !== defaultTerms.precedence) this.update(request)
-    established()
+    if (![this.#options.request, this.#terms].every(isDefault)) this.update(this.#terms)
+    this.#options.established()
   }
 
   #refused(refusal: Refusal): void {
@@ -145,3 +148,5 @@ export class RouterBind implements ChannelReceiver {
     accept(createIncomingCall({ ...call, clock, service, settled: () => (this.#unanswered -= 1), ...(keys && { keys }) }))
   }
 }
+
+const isDefault = ({ cost, precedence }: TerminatorTerms): boolean => cost === defaultTerms.cost && precedence === defaultTerms.precedence

@@ -16,6 +16,7 @@ let routers: Map<string, ScriptedRouter>
 let invalidated: string[]
 let sessionError: CodedError | undefined
 let made: number
+let sessionReads: number
 
 beforeEach(async () => {
   routers = new Map()
@@ -23,6 +24,7 @@ beforeEach(async () => {
   invalidated = []
   sessionError = undefined
   made = 1
+  sessionReads = 0
 })
 
 const router = (name: string): ScriptedRouter => routers.get(name)!
@@ -40,6 +42,7 @@ async function bind(options: BindOptions = {}): Promise<ServiceBinding> {
     size: 1,
     dial: async () => session(),
     bind: async () => {
+      sessionReads += 1
       if (sessionError) throw sessionError
       return session()
     },
@@ -101,6 +104,17 @@ describe('a binding', () => {
     router('a').gives({ type: 'StateClosed', connId: 1, text: 'found a newer terminator for listener id' })
     await advance(25_000)
     expect(router('a').next()).toBeUndefined()
+  })
+
+  it('forgets a lost router that the controller no longer names', async () => {
+    for (const name of ['c', 'd']) routers.delete(name)
+    await bind({ maxConnections: 3 })
+    for (const name of ['a', 'b']) establishes(name)
+    const asked = sessionReads
+    router('b').gives({ type: 'StateClosed', connId: 1, text: 'gone' })
+    routers.delete('b')
+    for (let seconds = 0; seconds < 10; seconds += 1) await advance(1_000)
+    expect(sessionReads - asked).toBeLessThan(5)
   })
 
   it('gives up for good when the service is gone', async () => {

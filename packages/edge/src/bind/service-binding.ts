@@ -133,6 +133,7 @@ export class ServiceBinding {
   #fill(session: ServiceSession): void {
     const { clock } = this.#options
     const now = clock.now()
+    this.#forget(session, now)
     const inUse = [...this.#routers.values()].filter(({ kind }) => kind === 'opening' || kind === 'bound').length
     const free = session.routers.filter(({ url }) => {
       const state = this.#routers.get(url)
@@ -144,10 +145,21 @@ export class ServiceBinding {
   }
 
   #plan(bound: number, session: ServiceSession): void {
-    const now = this.#options.clock.now()
-    const waits = [...this.#routers.values()].flatMap((state) => (state.kind === 'waiting' ? [Math.max(0, state.until - now)] : []))
     const usual = lookAgain[bound === 0 && session.routers.length === 0 ? 'none' : bound < this.#wanted ? 'fewer' : 'all']
-    this.#lookIn(bound < this.#wanted ? Math.min(usual, ...waits) : usual, session)
+    this.#lookIn(bound < this.#wanted ? Math.min(usual, this.#nextTry()) : usual, session)
+  }
+
+  /** Lost routers whose time has come and that are no longer there to be tried. */
+  #forget({ routers }: ServiceSession, now: Milliseconds): void {
+    for (const [lost, state] of this.#routers) {
+      if (state.kind === 'waiting' && state.until <= now && !routers.some(({ url }) => url === lost)) this.#routers.delete(lost)
+    }
+  }
+
+  /** Until the first of the lost routers may be tried again. */
+  #nextTry(): Milliseconds {
+    const now = this.#options.clock.now()
+    return Math.min(...[...this.#routers.values()].flatMap((state) => (state.kind === 'waiting' ? [Math.max(0, state.until - now)] : [])))
   }
 
   #lookIn(delay: Milliseconds, stale?: ServiceSession): void {
@@ -210,7 +222,6 @@ export class ServiceBinding {
     const wait = random() * Math.min(backOffLimit, 1000 * 2 ** this.#failures)
     this.#failures += 1
     this.#routers.set(router.url, { kind: 'waiting', until: clock.now() + wait })
-    this.#timer?.()
-    this.#timer = clock.after(wait, () => void this.#look())
+    this.#lookIn(this.#nextTry())
   }
 }

@@ -295,8 +295,10 @@ export class Channel {
     if (this.#pending.settle(frame)) return
     this.stats.lateReplies += 1
     const connId = uint32Header(frame.headers, HeaderId.ConnId)
-    // The dial was given up; the far end must hear that nobody is here (protocol section 4.2).
-    if (frame.contentType === ContentType.StateConnected && connId !== undefined) this.answer(closedDraft(connId, 'dial was given up'))
+    if (frame.contentType !== ContentType.StateConnected || connId === undefined) return
+    // The dial was given up; the far end must hear that nobody is here (protocol section 4.2). The late answer to a
+    // DialSuccess has the id of a bind that goes on (section 11.5).
+    if (this.connections.get(connId) === undefined) this.answer(closedDraft(connId, 'dial was given up'))
   }
 
   /** As `send`, for what answers the router: one that asks and asks, and does not read, must not fill our memory. */

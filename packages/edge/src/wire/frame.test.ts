@@ -93,7 +93,7 @@ describe('frame reader', () => {
   })
 
   it('always has room for a read, also after a refusal: Node reads into an empty buffer for ever', () => {
-    const reader = new FrameReader({ frame: expect.fail, refused: () => {} })
+    const reader = new FrameReader({ frame: () => expect.fail(), refused: () => {} })
     for (let reads = 0; reads < 100; reads += 1) {
       const tail = reader.tail()
       expect(tail.length).toBeGreaterThan(0)
