@@ -2,7 +2,7 @@ import type { IdentityConfig } from '@tunnel/config'
 import type { Interceptor, TableSource } from '@tunnel/core'
 import { createTunneler } from '@tunnel/core'
 import { openOverlay } from '@tunnel/edge'
-import type { Milliseconds } from '@tunnel/flow'
+import type { LogFields, Milliseconds } from '@tunnel/flow'
 import { isCodedError } from '@tunnel/flow'
 import { loadIdentities } from './identities.ts'
 import { returnMemoryWhenIdle } from './idle-memory.ts'
@@ -26,8 +26,9 @@ export async function startTunneler(session: Session, signal: AbortSignal, compo
   const identities = await loadIdentities(session)
   const { interceptor, table } = await compose()
   signal.throwIfAborted()
-  const overlays = identities.map((identity) => openIdentity(session, identity))
-  if (overlays.length > 1) for (const { opened, name } of overlays) opened.catch((error: unknown) => reportRefusal(session, name, error))
+  const several = identities.length > 1
+  const overlays = identities.map((identity) => openIdentity(session, identity, several ? { identity: identity.source } : {}))
+  if (several) for (const { opened, name } of overlays) opened.catch((error: unknown) => reportRefusal(session, name, error))
   const closeAll = async (): Promise<void> => void (await Promise.all(overlays.map((overlay) => overlay.close())))
   const giveUp = (): void => void closeAll()
   signal.addEventListener('abort', giveUp)
@@ -57,22 +58,27 @@ export async function startTunneler(session: Session, signal: AbortSignal, compo
   }
 }
 
-function openIdentity({ options, log }: Session, identity: IdentityConfig): LateOverlay {
-  return createLateOverlay(identity.source, (signal) =>
-    openOverlay({
+const openSource = 'ziti-tunnel/compose.openIdentity'
+
+/** With several identities each line of one of them carries its name: `known`. */
+function openIdentity({ options, log }: Session, identity: IdentityConfig, known: LogFields): LateOverlay {
+  return createLateOverlay(identity.source, async (signal) => {
+    const overlay = await openOverlay({
       identity,
       pollInterval: options.pollInterval,
       channelsPerRouter: options.connectionsPerRouter,
       proxy: options.proxy,
       application: { appId: 'ziti-tunnel', appVersion: readVersion() },
-      log,
+      log: (severity, source, message, fields) => log(severity, source, message, { ...known, ...fields }),
       signal,
-    }),
-  )
+    })
+    log('info', openSource, `logged in as ${overlay.identity.name}`, { ...known, services: overlay.services.size })
+    return overlay
+  })
 }
 
 /** Of one among several; a single one ends the program, which says it then. */
 function reportRefusal({ log }: Session, identity: string, error: unknown): void {
   if (isCodedError(error, 'overlay.closed')) return // we are stopping
-  log('error', 'ziti-tunnel/compose.openIdentity', error instanceof Error ? error.message : String(error), { identity })
+  log('error', openSource, error instanceof Error ? error.message : String(error), { identity })
 }

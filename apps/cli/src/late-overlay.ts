@@ -72,16 +72,16 @@ const companyTime: Milliseconds = 1_000
 /** Resolves when one is open and the others have had their time. Rejects when none ever will be. */
 export async function firstOpened(overlays: readonly LateOverlay[], clock: Clock = systemClock): Promise<void> {
   const openings = overlays.map(({ opened }) => opened)
-  await Promise.any(openings).catch((error: unknown) => Promise.reject(noneOpened(error)))
+  await Promise.any(openings).catch((error: unknown) => Promise.reject(noneOpened(error, overlays[0]?.name)))
   const enough = new Promise<void>((resolve) => clock.after(companyTime, resolve))
   await Promise.race([Promise.allSettled(openings), enough])
 }
 
-function noneOpened(error: unknown): unknown {
+function noneOpened(error: unknown, name: string | undefined): unknown {
   const errors: unknown[] = error instanceof AggregateError ? error.errors : [error]
   const [first] = errors
   // Not one of ours: a fault of the program, to be seen as such.
   if (!isCodedError(first)) return first
-  const message = errors.length === 1 ? first.message : `none of the ${errors.length} identities can be used`
+  const message = errors.length === 1 ? `identity ${name}: ${first.message}` : `none of the ${errors.length} identities can be used`
   return new CodedError('identity.refused', message, { cause: first })
 }

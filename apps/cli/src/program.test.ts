@@ -1,4 +1,5 @@
 import { EventEmitter } from 'node:events'
+import { errorGuide } from '@tunnel/core'
 import { describe, expect, it } from 'vitest'
 import { runProgram } from './program.ts'
 
@@ -15,7 +16,7 @@ async function play(...argv: string[]): Promise<{ code: number; out: string; err
   return result
 }
 
-const commands = ['run', 'proxy', 'host', 'enroll', 'demo', 'version']
+const commands = ['run', 'proxy', 'host', 'enroll', 'demo', 'version', 'help']
 
 describe('help', () => {
   it.each([[['--help']], [['help']], ...commands.map((name) => [[name, '--help']]), ...commands.map((name) => [['help', name]])])(
@@ -33,6 +34,12 @@ describe('help', () => {
   it.each(commands)('of %s shows the global options', async (name) => {
     const { out } = await play(name, '--help')
     for (const option of ['--identity <file>', '--identity-dir', '--svcPollRate', '--verbose', '--log-formatter']) expect(out).toContain(option)
+  })
+
+  it('errors: says of each code what it means and what to do', async () => {
+    const { code, out, err } = await play('help', 'errors')
+    expect({ code, err }).toEqual({ code: 0, err: '' })
+    for (const [name, { meaning, next }] of Object.entries(errorGuide)) expect(out).toContain(`\n${name}\n  ${meaning}.\n  ${next}.\n`)
   })
 
   it('does not show what has no effect', async () => {
@@ -69,6 +76,7 @@ describe('a wrong command line ends with 2 and one clear message', () => {
     ['a port out of range', ['proxy', 'a:70000', '-i', 'x.json']],
     ['an unknown protocol', ['proxy', 'a:1:sctp', '-i', 'x.json']],
     ['no token', ['enroll']],
+    ['help on what is not there', ['help', 'nonsense']],
     ['a mode that is yet to come', ['tproxy', '-i', 'x.json']],
     ['the same', ['-i', 'x.json', 'tun', '--resolver', 'udp://127.0.0.1:53']],
   ])('%s', async (_, argv) => {

@@ -5,6 +5,7 @@ import type { DefineCommand, Run } from './commands/command.ts'
 import { addExamples } from './commands/command.ts'
 import { defineDemo } from './commands/demo.ts'
 import { defineEnroll } from './commands/enroll.ts'
+import { defineHelp } from './commands/help.ts'
 import { defineHost } from './commands/host.ts'
 import { defineProxy } from './commands/proxy.ts'
 import { defineRun } from './commands/run.ts'
@@ -26,6 +27,7 @@ const commands: readonly DefineCommand[] = [
   defineEnroll,
   defineDemo,
   defineVersion,
+  defineHelp,
   defineMissingModes,
 ]
 
@@ -52,7 +54,7 @@ function createProgram(terminal: Terminal, run: Run): Command {
     .description('Carries the connections of ordinary programs over OpenZiti.')
     .usage('[options] <command>')
     .version(readVersion(), '--version', 'print the version')
-    .helpCommand('help [command]', 'show the help of a command')
+    .helpCommand(false) // ours knows more: commands/help.ts
     .configureHelp({ showGlobalOptions: true })
     .configureOutput({
       writeOut: (text) => terminal.stdout.write(text),

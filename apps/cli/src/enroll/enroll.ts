@@ -5,7 +5,7 @@ import { CodedError, isCodedError } from '@tunnel/flow'
 import type { ExitCode } from '../exit-codes.ts'
 import { exitCodes } from '../exit-codes.ts'
 import type { Session } from '../session.ts'
-import { checkWritable, readNamedFile, readToken } from './files.ts'
+import { checkWritable, readCertificates, readToken } from './files.ts'
 import { chooseEnrollPaths } from './paths.ts'
 
 export interface EnrollArguments {
@@ -24,10 +24,10 @@ export async function runEnroll({ log, terminal }: Session, options: EnrollArgum
   const { token, tokenFile, identityFile } = chooseEnrollPaths(options)
   await checkWritable(identityFile)
   const jwt = await readToken(token, terminal.environment)
-  const ca = options.ca === undefined ? undefined : await readNamedFile(options.ca)
+  const ca = options.ca === undefined ? undefined : await readCertificates(options.ca)
   log('info', source, `generating ${options.keyAlg} key`)
   const identity = await asEnrollError(() => enroll({ jwt, keyAlgorithm: options.keyAlg, log, ...(ca !== undefined && { ca }) }))
-  await asEnrollError(() => writeIdentity(identityFile, { ...identity }))
+  await asEnrollError(() => writeIdentity(identityFile, { ...identity }), '; the token is spent: ask for a new one')
   log('info', source, `enrolled successfully. identity file written to: ${identityFile}`)
   if (options.rm === true && tokenFile !== undefined) {
     await unlink(tokenFile).catch((error: Error) => log('warn', source, `the token could not be removed: ${error.message}`))
@@ -36,11 +36,11 @@ export async function runEnroll({ log, terminal }: Session, options: EnrollArgum
 }
 
 /** Whatever fails on the way is a failed enrollment: the exit code says so. */
-async function asEnrollError<T>(work: () => Promise<T>): Promise<T> {
+async function asEnrollError<T>(work: () => Promise<T>, consequence = ''): Promise<T> {
   try {
     return await work()
   } catch (error) {
-    if (isCodedError(error) && !error.code.startsWith('enroll.')) throw new CodedError(`enroll.${error.code}`, error.message, { cause: error })
+    if (isCodedError(error) && !error.code.startsWith('enroll.')) throw new CodedError(`enroll.${error.code}`, `${error.message}${consequence}`, { cause: error })
     throw error
   }
 }

@@ -25,6 +25,7 @@ describe('chooseEnrollPaths', () => {
     ['two tokens', { argument: 'a.jwt', jwt: 'b.jwt' }],
     ['a token that is called .json', { argument: 'a.json' }],
     ['output equal to input', { argument: 'a.jwt', out: './a.jwt' }],
+    ['an output without a name', { argument: 'a.jwt', out: '' }],
     ['standard input without --out', { argument: '-' }],
     ['a variable without --out', { argument: 'env:TOKEN' }],
   ])('refuses %s', (_, options) => {

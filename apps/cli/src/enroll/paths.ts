@@ -1,6 +1,12 @@
 import { extname, resolve } from 'node:path'
 import { CodedError } from '@tunnel/flow'
 
+/** For messages. */
+export function nameOfSource(source: string): string {
+  if (source === '-') return 'standard input'
+  return source.startsWith('env:') ? `environment variable ${source.slice('env:'.length)}` : source
+}
+
 const isFile = (source: string): boolean => source !== '-' && !source.startsWith('env:')
 
 export interface EnrollPaths {
@@ -20,6 +26,7 @@ export function chooseEnrollPaths(options: { argument?: string | undefined; jwt?
   if (token === undefined || token === '') {
     throw new CodedError('usage.token', 'no token was given: ziti-tunnel enroll TOKEN.jwt')
   }
+  if (options.out === '') throw new CodedError('usage.output', 'the name of --out is empty: say where the identity goes')
   const identityFile = options.out ?? defaultOutput(token)
   if (isFile(token) && resolve(token) === resolve(identityFile)) {
     throw new CodedError('usage.output', `'${identityFile}' is the token itself; choose another file for the identity with --out`)
@@ -28,8 +35,8 @@ export function chooseEnrollPaths(options: { argument?: string | undefined; jwt?
 }
 
 function defaultOutput(token: string): string {
-  if (!isFile(token)) throw new CodedError('usage.output', `a token from ${token} has no file name: say with --out where the identity goes`)
+  if (!isFile(token)) throw new CodedError('usage.output', `a token from ${nameOfSource(token)} has no file name: say with --out where the identity goes`)
   const extension = extname(token)
-  if (extension === '.json') throw new CodedError('usage.output', `the token is called '${token}': say with --out where the identity goes`)
+  if (extension === '.json') throw new CodedError('usage.output', `'${token}' has the name of an identity, not of a token: give the .jwt file, or say with --out where the identity goes`)
   return `${extension === '' ? token : token.slice(0, -extension.length)}.json`
 }

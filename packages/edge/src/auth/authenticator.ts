@@ -5,6 +5,7 @@ import { createFailureLog } from '../controller/failure-log.ts'
 import { between, type Random } from '../controller/random.ts'
 import type { RestClient } from '../controller/rest-client.ts'
 import type { ApiSession, TlsCredentials, TokenChange, TokenListener, Unsubscribe } from '../controller/types.ts'
+import { sdkVersion } from '../version.ts'
 import { chooseLogin, type LoginKind } from './choose-login.ts'
 import type { ApplicationInfo } from './client-info.ts'
 import type { Login } from './login.ts'
@@ -189,7 +190,7 @@ class Keeper implements Authenticator {
       const message = 'The identity has no certificate and key; other logins (external JWT, password) are not supported yet.'
       return Promise.reject(new CodedError('auth.no-certificate', message))
     }
-    const application = this.#options.application ?? { appId: 'ziti-sdk-ts', appVersion: '0.1.0' }
+    const application = this.#options.application ?? { appId: 'ziti-sdk-ts', appVersion: sdkVersion }
     return rest.pool.run((base) => chooseLogin(auth, { rest, base, application, cert, clock: this.#clock, wallClock, log }))
   }
 

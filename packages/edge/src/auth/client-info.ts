@@ -1,4 +1,5 @@
 import { arch, hostname, platform, release, version } from 'node:os'
+import { sdkVersion } from '../version.ts'
 
 /** What a login tells of the program that uses this SDK (protocol section 2.5). */
 export interface ApplicationInfo {
@@ -11,6 +12,6 @@ export function loginBody(application: ApplicationInfo): Readonly<Record<string,
   return {
     configTypes: ['all'],
     envInfo: { os: platform(), osRelease: release(), osVersion: version(), arch: arch(), hostname: hostname(), domain: '' },
-    sdkInfo: { type: 'ziti-sdk-ts', version: '0.1.0', revision: '', branch: '', ...application },
+    sdkInfo: { type: 'ziti-sdk-ts', version: sdkVersion, revision: '', branch: '', ...application },
   }
 }
