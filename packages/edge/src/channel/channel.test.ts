@@ -154,6 +154,36 @@ describe('latency probes (protocol section 3.8)', () => {
     }
     expect(paused.channel.closed).toBeUndefined()
   })
+
+  it('nor while the router may have stopped behind data that the kernel has taken', async () => {
+    const router = await new ScriptedRouter().welcomes()
+    for (let count = 0; count < 16; count += 1) router.channel.data(5, 0, 60_000)
+    router.turn()
+    expect(router.channel.unsentBytes).toBe(0)
+    router.received.length = 0
+    router.clock.advance(30_000)
+    router.gets({ type: 'Latency' })
+    router.clock.advance(30_000)
+    const second = router.gets({ type: 'Latency' })
+    expect(router.channel.closed).toBeUndefined()
+    router.gives({ type: 'Result', replyFor: second.sequence })
+    router.clock.advance(30_000)
+    router.gets({ type: 'Latency' })
+    router.clock.advance(10_000)
+    expect(router.channel.closed?.code).toBe('channel.dead')
+  })
+
+  it('nor when reading went on only a moment ago', async () => {
+    const router = await new ScriptedRouter().welcomes()
+    const holder = {}
+    router.channel.holdReading(holder)
+    router.clock.advance(30_000)
+    router.gets({ type: 'Latency' })
+    router.clock.advance(9_990)
+    router.channel.releaseReading(holder)
+    router.clock.advance(10)
+    expect(router.channel.closed).toBeUndefined()
+  })
 })
 
 describe('questions of the router', () => {

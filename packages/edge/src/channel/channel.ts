@@ -49,6 +49,8 @@ const answerLimitBytes = 8 * unsentLimitBytes
 /** Shorter lives end because of the token: an unknown one is closed after 5.2 s (protocol section 11.1). */
 export const unprovenLife: Milliseconds = 7_000
 const updateTokenTimeout: Milliseconds = 10_000
+/** Bytes behind which a router may have stopped reading, although the kernel has taken them all; one circuit's queue there holds more. */
+const suspectBytes = 64 * 1024
 
 const noStats = (): ChannelStats => ({
   framesIn: 0,
@@ -80,6 +82,8 @@ export class Channel {
   #hello: RouterHello | undefined
   #sequence = 0
   #lastRead: Milliseconds
+  /** Up to here the router has read: it answered a request that ended there. */
+  #takenPosition = 0
   #welcomeAt: Milliseconds | undefined
   #proven = false
   #closed: CodedError | undefined
@@ -154,7 +158,12 @@ export class Channel {
 
   request(draft: Draft, timeout: Milliseconds, reply: Reply): void {
     if (this.#closed) return reply('closed')
-    this.#pending.add(this.send(draft), timeout, reply)
+    const sequence = this.send(draft)
+    const { position } = this.writer
+    this.#pending.add(sequence, timeout, (answer) => {
+      if (typeof answer !== 'string') this.#takenPosition = Math.max(this.#takenPosition, position)
+      reply(answer)
+    })
   }
 
   /** Place for the body of a Data frame, to be filled at once. Not to be called on a closed channel. */
@@ -190,6 +199,8 @@ export class Channel {
 
   releaseReading(holder: object): void {
     if (!this.#readHolds.delete(holder) || this.#readHolds.size > 0 || this.#closed) return
+    // What came meanwhile is read now.
+    this.#lastRead = this.#options.clock.now()
     this.#options.transport.resumeReading()
   }
 
@@ -255,7 +266,7 @@ export class Channel {
       clock,
       send: (answered) => this.#sendProbe(answered),
       lastRead: () => this.#lastRead,
-      stalled: () => this.readingPaused || this.writer.unsentBytes > 0,
+      stalled: () => this.readingPaused || this.writer.unsentBytes > 0 || this.writer.position - this.#takenPosition > suspectBytes,
       dead: () => void this.close(new CodedError('channel.dead', `router ${this.url} has been silent for ${probeTimeout / 1000} s`)),
     }, connectTime)
     return result.hello

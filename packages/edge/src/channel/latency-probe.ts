@@ -6,7 +6,7 @@ export interface LatencyProbeOptions {
   readonly send: (answered: () => void) => void
   /** When the last byte came. */
   readonly lastRead: () => Milliseconds
-  /** Unsent data or paused reads: then silence proves nothing (protocol section 11.3). */
+  /** Data that is unsent, or not known to be read; paused reads: then silence proves nothing (protocol section 11.3). */
   readonly stalled: () => boolean
   readonly dead: () => void
 }
