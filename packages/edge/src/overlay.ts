@@ -126,7 +126,7 @@ class Overlay implements EdgeOverlay {
     this.#clock = clock
     this.#log = log
     this.#random = random
-    this.#pool = new RouterPool({ ...common, channelsPerRouter, open: (router) => opener.open(router) })
+    this.#pool = new RouterPool({ ...common, channelsPerRouter, open: (router, signal) => opener.open(router, signal) })
     const callerId = (): string => controller.identity().name
     this.#dialer = new Dialer({ ...common, sessions: controller.sessions, pool: this.#pool, crypto, slabs: this.#slabs, callerId })
     opener.follow(this.#pool)

@@ -1,4 +1,5 @@
 import { isCodedError, type Clock, type Log, type Milliseconds } from '@tunnel/flow'
+import { withSignal } from '../circuit/with-signal.ts'
 import type { ApiSession, ControllerSession, RouterAddress } from '../controller/types.ts'
 import type { Channel } from './channel.ts'
 import { openEdgeChannel } from './edge-channel.ts'
@@ -19,6 +20,8 @@ export class ChannelOpener {
   readonly #options: ChannelOpenerOptions
   #since: Milliseconds
   #refusals = 0
+  /** Counts new logins. */
+  #logins = 0
   #relogin: Promise<void> | undefined
 
   constructor(options: ChannelOpenerOptions) {
@@ -26,16 +29,23 @@ export class ChannelOpener {
     this.#since = options.clock.now()
   }
 
-  async open(router: RouterAddress): Promise<Channel> {
-    await this.#relogin
+  async open(router: RouterAddress, signal: AbortSignal): Promise<Channel> {
+    if (this.#relogin) await withSignal(this.#relogin, signal)
+    const logins = this.#logins
     const { controller, clock, log } = this.#options
     const session = controller.current()
-    const signal = new AbortController().signal
     const { credentials, path } = controller
     const channel = await openEdgeChannel({ router, token: session.token, credentials, path, clock, log, timeout: connectTimeout, signal })
+    if (logins !== this.#logins) {
+      // Nobody retires it: it was not in the pool yet.
+      void channel.close()
+      return this.open(router, signal)
+    }
     channel.onClose((error) => {
       if (error.code === 'channel.unauthorized') this.#refused(session)
     })
+    const latest = controller.current()
+    if (latest.token !== session.token) void this.#update(channel, latest)
     return channel
   }
 
@@ -44,7 +54,10 @@ export class ChannelOpener {
     this.#options.controller.onToken((session, change) => {
       this.#since = this.#options.clock.now()
       this.#refusals = 0
-      if (change === 'replaced') return pool.retire()
+      if (change === 'replaced') {
+        this.#logins += 1
+        return pool.retire()
+      }
       for (const channel of pool.channels()) void this.#update(channel, session)
     })
   }
@@ -63,8 +76,8 @@ export class ChannelOpener {
   /** One refusal soon after the login can be the router's lag; a second one, or one later, means it. */
   #refused(session: ApiSession): void {
     const { controller, clock, log } = this.#options
+    if (session.token !== controller.current().token || this.#relogin) return
     this.#refusals += 1
-    if (session !== controller.current() || this.#relogin) return
     if (this.#refusals < 2 && clock.now() - this.#since < syncTime) return
     log('info', 'edge/channel-opener.refused', 'a router refuses our login: logging in again')
     this.#relogin = controller.tokenRefused(session).then(() => {}, () => {}).finally(() => (this.#relogin = undefined))

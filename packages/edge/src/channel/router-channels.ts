@@ -1,9 +1,10 @@
 import { toCodedError, type Clock, type CodedError, type Log, type Milliseconds } from '@tunnel/flow'
+import { withSignal } from '../circuit/with-signal.ts'
 import type { RouterAddress } from '../controller/types.ts'
 import type { Channel } from './channel.ts'
 
-/** Opens one channel; rejects with `channel.*`. */
-export type OpenChannel = (router: RouterAddress) => Promise<Channel>
+/** Opens one channel; rejects with `channel.*`, or when `signal` aborts. */
+export type OpenChannel = (router: RouterAddress, signal: AbortSignal) => Promise<Channel>
 
 export interface RouterChannelsOptions {
   readonly router: RouterAddress
@@ -32,7 +33,7 @@ export class RouterChannels {
   #opening: Promise<Channel> | undefined
   #failures = 0
   #notBefore: Milliseconds = 0
-  #closed: CodedError | undefined
+  readonly #closing = new AbortController()
 
   constructor(options: RouterChannelsOptions) {
     this.#options = options
@@ -76,7 +77,7 @@ export class RouterChannels {
 
   /** One more channel; callers at the same time share it. After failures it waits some time before it tries. */
   connect(): Promise<Channel> {
-    if (this.#closed) return Promise.reject(this.#closed)
+    if (this.#closing.signal.aborted) return Promise.reject(this.#closing.signal.reason)
     this.#opening ??= this.#connect().finally(() => (this.#opening = undefined))
     return this.#opening
   }
@@ -96,23 +97,23 @@ export class RouterChannels {
   }
 
   async close(reason: CodedError): Promise<void> {
-    this.#closed = reason
+    this.#closing.abort(reason)
     await Promise.all([...this.#open, ...this.#retired].map((channel) => channel.close(reason)))
   }
 
   async #connect(): Promise<Channel> {
     const { clock, log, open, router } = this.#options
+    const { signal } = this.#closing
     const wait = this.#notBefore - clock.now()
-    if (wait > 0) await new Promise<void>((resolve) => clock.after(wait, resolve))
+    if (wait > 0) await withSignal(new Promise<void>((resolve) => void clock.after(wait, resolve)), signal)
     try {
-      const channel = await open(router)
-      if (this.#closed) {
-        void channel.close(this.#closed)
-        throw this.#closed
-      }
-      this.#keep(channel)
+      const channel = await open(router, signal)
+      if (signal.aborted) await channel.close(signal.reason)
+      else this.#keep(channel)
+      signal.throwIfAborted()
       return channel
     } catch (error) {
+      signal.throwIfAborted()
       const { code, message } = toCodedError(error, 'channel.unreachable')
       this.#backOff()
       log('warn', 'edge/router-channels.connect', message, { router: router.url, code, failures: this.#failures })
@@ -128,11 +129,17 @@ export class RouterChannels {
     channel.onClose((error) => {
       this.#open = this.#open.filter((other) => other !== channel)
       this.#retired = this.#retired.filter((other) => other !== channel)
-      // Not to hammer a router that says hello and hangs up.
-      if (clock.now() - since < backOffLimit) this.#backOff()
-      else this.#failures = 0
-      log(this.#closed ? 'debug' : 'warn', 'edge/router-channels.closed', error.message, { router: router.url, code: error.code })
+      const byUs = this.#closing.signal.aborted || error.code === 'channel.closed'
+      if (!byUs) this.#broke(since)
+      log(byUs ? 'debug' : 'warn', 'edge/router-channels.closed', error.message, { router: router.url, code: error.code })
     })
+  }
+
+  /** Not to hammer a router that says hello and hangs up. Channels that break together count once. */
+  #broke(since: Milliseconds): void {
+    const now = this.#options.clock.now()
+    if (now - since >= backOffLimit) this.#failures = 0
+    else if (now >= this.#notBefore) this.#backOff()
   }
 
   #backOff(): void {
@@ -143,6 +150,10 @@ export class RouterChannels {
   }
 }
 
-const busier = (left: Channel, right: Channel): boolean =>
-  left.connections.size > right.connections.size ||
-  (left.connections.size === right.connections.size && left.unsentBytes > right.unsentBytes)
+/** A channel whose receiver or router does not read is worse than any other: not even the answer to a dial would come. */
+function busier(left: Channel, right: Channel): boolean {
+  const [leftStalls, rightStalls] = [left, right].map((channel) => channel.readingPaused || channel.full)
+  if (leftStalls !== rightStalls) return leftStalls === true
+  if (left.connections.size !== right.connections.size) return left.connections.size > right.connections.size
+  return left.unsentBytes > right.unsentBytes
+}

@@ -14,16 +14,17 @@ const settled = (): Promise<void> => new Promise((resolve) => setImmediate(resol
 /** A pool whose connects the test settles by hand. */
 function harness(channelsPerRouter = 4) {
   const clock = createVirtualClock()
-  const attempts: { name: string; succeed: () => Promise<Channel>; fail: (code?: string) => void }[] = []
+  const attempts: { name: string; signal: AbortSignal; succeed: () => Promise<Channel>; fail: (code?: string) => void }[] = []
   const pool = new RouterPool({
     channelsPerRouter,
     clock,
     log: silentLog,
     random: () => 1,
-    open: ({ name }) =>
+    open: ({ name }, signal) =>
       new Promise((resolve, reject) => {
         attempts.push({
           name,
+          signal,
           succeed: async () => {
             const { channel } = await new ScriptedRouter().welcomes()
             resolve(channel)
@@ -132,7 +133,66 @@ describe('circuits', () => {
   })
 })
 
+describe('a stalled channel', () => {
+  it('gets new circuits only when there is no other', async () => {
+    const { attempts, pool } = harness(2)
+    const dial = pool.forDial([router('a')])
+    const stalled = await attempts[0]!.succeed()
+    ;(await dial).connections.allocate(anyone)
+    await pool.forDial([router('a')])
+    const other = await attempts[1]!.succeed()
+    await settled()
+    for (let count = 0; count < 3; count += 1) other.connections.allocate(anyone)
+    stalled.holdReading({})
+    expect(await pool.forDial([router('a')])).toBe(other)
+    other.holdReading({})
+    expect(await pool.forDial([router('a')])).toBe(stalled)
+  })
+})
+
+describe('the end of the pool', () => {
+  const over = new CodedError('overlay.closed', 'enough')
+
+  it('gives up what is being opened', async () => {
+    const { attempts, pool } = harness()
+    const dial = pool.forDial([router('a')]).catch(() => {})
+    await pool.close(over)
+    expect(attempts[0]!.signal.reason).toBe(over)
+    attempts[0]!.fail()
+    await dial
+  })
+
+  it('opens nothing more after a wait', async () => {
+    const { attempts, pool, clock } = harness()
+    const failed = pool.forDial([router('a')]).catch(() => {})
+    attempts[0]!.fail()
+    await failed
+    const waiting = pool.forDial([router('a')]).catch((error: CodedError) => error.message)
+    await pool.close(over)
+    expect(await waiting).toContain('enough')
+    clock.advance(60_000)
+    await settled()
+    expect(attempts).toHaveLength(1)
+  })
+})
+
 describe('after failures', () => {
+  it('counts channels that break at the same time as one', async () => {
+    const { attempts, pool, clock } = harness(3)
+    const channels: Channel[] = []
+    for (let count = 0; count < 3; count += 1) {
+      const dial = pool.forDial([router('a')])
+      channels.push(await attempts[count]!.succeed())
+      ;(await dial).connections.allocate(anyone)
+      await settled()
+    }
+    for (const channel of channels) channel.lost()
+    void pool.forDial([router('a')]).catch(() => {})
+    clock.advance(500)
+    await settled()
+    expect(attempts).toHaveLength(4)
+  })
+
   it('waits longer each time before it tries again', async () => {
     const { attempts, pool, clock } = harness()
     for (const wait of [0, 500, 1000, 2000]) {
@@ -168,5 +228,16 @@ describe('a new login', () => {
     await settled()
     await pool.forDial([router('a')])
     expect(old.closed?.code).toBe('channel.closed')
+  })
+  it('does not put off new channels: it was we who closed the old ones', async () => {
+    const { attempts, pool } = harness(1)
+    const dial = pool.forDial([router('a')])
+    await attempts[0]!.succeed()
+    await dial
+    await settled()
+    pool.retire()
+    void pool.forDial([router('a')]).catch(() => {})
+    await settled()
+    expect(attempts).toHaveLength(2)
   })
 })

@@ -35,7 +35,7 @@ export class RouterPool {
       if (candidate.latency === undefined) continue
       if (nearest?.latency === undefined || candidate.latency < nearest.latency) nearest = candidate
     }
-    const channel = nearest?.best() ?? (await firstOf(candidates))
+    const channel = nearest?.best() ?? (await this.#first(candidates))
     for (const candidate of candidates) {
       if (candidate.latency === undefined) candidate.connect().catch(() => {})
       else if (candidate.channels.includes(channel)) candidate.grow()
@@ -67,6 +67,14 @@ export class RouterPool {
   async close(reason: CodedError): Promise<void> {
     this.#closed = reason
     await Promise.all([...this.#dial.values(), ...this.#bind.values()].map((router) => router.close(reason)))
+  }
+
+  async #first(candidates: readonly RouterChannels[]): Promise<Channel> {
+    try {
+      return await firstOf(candidates)
+    } catch (error) {
+      throw this.#closed ?? error
+    }
   }
 
   #channels(kept: Map<string, RouterChannels>, router: RouterAddress, size: number): RouterChannels {
