@@ -75,6 +75,7 @@ describe('a wrong command line ends with 2 and one clear message', () => {
     ['a service without a port', ['proxy', 'a', '-i', 'x.json']],
     ['a port out of range', ['proxy', 'a:70000', '-i', 'x.json']],
     ['an unknown protocol', ['proxy', 'a:1:sctp', '-i', 'x.json']],
+    ['two services on one port', ['proxy', 'a:1', 'b:1', '-i', 'x.json']],
     ['no token', ['enroll']],
     ['help on what is not there', ['help', 'nonsense']],
     ['a mode that is yet to come', ['tproxy', '-i', 'x.json']],

@@ -15,10 +15,23 @@ export interface ProxyArguments {
 export async function startProxy(session: Session, signal: AbortSignal, { specs, bind }: ProxyArguments): Promise<Running> {
   const { log } = session
   const listeners = specs.map(readSpec)
+  checkPorts(listeners)
   return startTunneler(session, signal, async () => {
     log('info', 'ziti-tunnel/subcmd.proxy', 'starting proxy interceptor', { bind })
     return { interceptor: await createInterceptor('proxy', { bind, log }), table: { listeners, proxyConfigs: true } }
   })
+}
+
+/** A port has one service. That two want it can be known before anything is started. */
+function checkPorts(listeners: readonly WantedListener[]): void {
+  const owners = new Map<string, string>()
+  for (const { service, protocol, port } of listeners) {
+    const owner = owners.get(`${protocol} ${port}`)
+    if (owner !== undefined && owner !== service) {
+      throw new CodedError('usage.proxy-spec', `port ${port} (${protocol}) is given to '${owner}' and to '${service}': choose another for one of them`)
+    }
+    owners.set(`${protocol} ${port}`, service)
+  }
 }
 
 function readSpec(spec: string): WantedListener {

@@ -205,4 +205,15 @@ describe('the way out of this host', () => {
     expect(failure).toMatchObject({ code: 'controller.proxy', message: expect.stringContaining('407') })
     expect(String(failure)).not.toContain('secret')
   })
+
+  it('says that it is the proxy that does not answer', async () => {
+    const gone = createServer()
+    await new Promise<void>((resolve) => gone.listen(0, '127.0.0.1', resolve))
+    const { port } = gone.address() as AddressInfo
+    await new Promise((resolve) => gone.close(resolve))
+    const failure = await client({ path: { proxy: `http://user:secret@127.0.0.1:${port}` } }).get('https://localhost/').catch((error: Error) => error)
+    const message = expect.stringMatching(`^Proxy 127\\.0\\.0\\.1:${port} cannot be used: .*ECONNREFUSED`)
+    expect(failure).toMatchObject({ code: 'controller.unreachable', message })
+    expect(String(failure)).not.toContain('secret')
+  })
 })

@@ -39,7 +39,10 @@ function openDirect(target: Target, path: NetworkPath, signal: AbortSignal): Pro
 /** HTTP CONNECT (RFC 9110 9.3.6). The error never shows the proxy's password. */
 async function connectThroughProxy(target: Target, proxy: string, path: NetworkPath, signal: AbortSignal): Promise<Socket> {
   const url = parseProxy(proxy)
-  const tunnel = await openDirect({ host: unbracketed(url.hostname), port: Number(url.port || 80) }, path, signal)
+  const lost = (error: unknown): unknown => (signal.aborted ? error : proxyUnreachable(url, error))
+  const tunnel = await openDirect({ host: unbracketed(url.hostname), port: Number(url.port || 80) }, path, signal).catch((error: unknown) => {
+    throw lost(error)
+  })
   const authority = `${target.host.includes(':') ? `[${target.host}]` : target.host}:${target.port}`
   return new Promise((resolve, reject) => {
     const call = request({
@@ -49,7 +52,7 @@ async function connectThroughProxy(target: Target, proxy: string, path: NetworkP
       signal,
       createConnection: () => tunnel,
     })
-    call.once('error', reject)
+    call.once('error', (error) => reject(lost(error)))
     call.once('response', (response) => {
       response.resume()
       reject(proxyRefusal(url, response.statusCode))
@@ -76,6 +79,12 @@ function parseProxy(proxy: string): URL {
 function proxyRefusal(url: URL, status: number | undefined): CodedError {
   const why = status === 407 ? 'it wants other credentials (status 407)' : `status ${status ?? 'unknown'}`
   return new CodedError('controller.proxy', `Proxy ${url.host} refused the connection: ${why}.`, { detail: { status } })
+}
+
+/** The controller's code: for who waits and tries again it is the same. */
+function proxyUnreachable(url: URL, cause: unknown): CodedError {
+  const why = cause instanceof Error ? cause.message : String(cause)
+  return new CodedError('controller.unreachable', `Proxy ${url.host} cannot be used: ${why}. Check its address, and that it runs.`, { cause })
 }
 
 function proxyAuthorization(url: URL): Record<string, string> {
