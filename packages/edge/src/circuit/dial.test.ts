@@ -1,5 +1,5 @@
 import type { Service } from '@tunnel/config'
-import { silentLog, type CodedError, type Flow } from '@tunnel/flow'
+import { CodedError, silentLog, type Flow } from '@tunnel/flow'
 import { beforeEach, describe, expect, it } from 'vitest'
 import { RouterPool } from '../channel/router-pool.ts'
 import type { ServiceSession, SessionStore } from '../controller/types.ts'
@@ -134,6 +134,32 @@ describe('refusals (protocol section 11.1)', () => {
   it('an identity without permission does not even ask', async () => {
     const forbidden = dialer.dial({ ...service(), permissions: ['Bind'] }, { protocol: 'tcp' }, () => 1)
     expect(await codeOf(forbidden)).toBe('dial.not-permitted')
+  })
+})
+
+describe('a router that breaks under the dial', () => {
+  const breaks = async (): Promise<void> => {
+    await asked()
+    const broken = router.channel
+    router = await new ScriptedRouter().welcomes()
+    broken.lost(new Error('killed'))
+  }
+  const connects = async (): Promise<void> => void router.gives({ type: 'StateConnected', connId: 1, replyFor: (await asked()).sequence })
+
+  it('leads to one more try with the routers of now', async () => {
+    const flow = codeOf(dial())
+    await breaks()
+    await connects()
+    expect(await flow).toBe('connected')
+    expect(sessions.log).toEqual(['refresh s1'])
+  })
+
+  it('also while the controller is away', async () => {
+    Object.assign(sessions, { refreshRouters: async () => Promise.reject(new CodedError('controller.unreachable', 'down')) })
+    const flow = codeOf(dial())
+    await breaks()
+    await connects()
+    expect(await flow).toBe('connected')
   })
 })
 

@@ -73,7 +73,9 @@ export class Dialer {
       // The router went away under the dial, or none was there: the list may be old.
       if (!isCodedError(error, 'circuit.channel-lost') && !isCodedError(error, 'dial.no-router')) throw error
       failure = error
-      await withSignal(sessions.refreshRouters(session), limit.signal)
+      // Without the controller, the routers that we know have to do.
+      const refreshed = sessions.refreshRouters(session).catch(() => session)
+      await withSignal(refreshed, limit.signal)
     }
     log('debug', 'edge/dial.retry', `dialling '${service.name}' once more: ${failure instanceof Error ? failure.message : ''}`)
     const result = await this.#attempt(await sessionOf(), service, request, makeFlow, limit)
