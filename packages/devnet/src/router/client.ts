@@ -12,7 +12,7 @@ import {
   uint32Header,
   type Frame,
 } from '@tunnel/edge/wire'
-import type { Cancel, Clock, Log } from '@tunnel/flow'
+import type { Cancel, Clock, Log, Milliseconds } from '@tunnel/flow'
 import type { ApiSession, RouterAuthority } from './authority.ts'
 import { Bind } from './bind.ts'
 import { Channel } from './channel.ts'
@@ -59,6 +59,8 @@ export class Client {
   readonly router: RouterContext
   readonly #certificate: Uint8Array
   #session: ApiSession | undefined
+  /** By the router's clock. */
+  #helloExpiresAt: Milliseconds = Infinity
   #state: 'hello' | 'open' | 'refused' = 'hello'
   #cancelTimer: Cancel
 
@@ -128,6 +130,8 @@ export class Client {
     if (session === 'foreign') return this.#refuse('token-foreign', routerTiming.foreignToken)
     this.#state = 'open'
     this.#session = session
+    const { kind, expiresAt } = session
+    if (kind === 'oidc' && expiresAt !== undefined) this.#helloExpiresAt = this.router.clock.now() + expiresAt - Date.now()
     this.#watchExpiry(session)
   }
 
@@ -159,7 +163,7 @@ export class Client {
       case ContentType.Unbind:
         return this.#withBind(frame, (bind) => this.router.hosting.remove(bind))
       case ContentType.UpdateBind:
-        return this.#withBind(frame, (bind) => this.router.hosting.update(bind, frame))
+        return this.#withBind(frame, (bind) => this.#updateBind(bind, frame))
       case ContentType.HealthEvent:
         return this.#withBind(frame, (bind) => this.#healthEvent(bind, frame))
       case ContentType.Latency:
@@ -218,6 +222,13 @@ export class Client {
     if (sink?.kind !== 'bind') this.router.counters.ignored(id === undefined ? 'no-connection-id' : 'unknown-connection')
     else if (!sink.hasToken(frame.body)) this.router.counters.ignored('wrong-token')
     else call(sink)
+  }
+
+  /** 2.0.3 asks its controller with the token of the hello, whatever UpdateToken brought, and drops a refusal (docs/real-network.md). */
+  #updateBind(bind: Bind, frame: Frame): void {
+    const { clock, counters, hosting } = this.router
+    if (clock.now() >= this.#helloExpiresAt) counters.ignored('hello-token-expired')
+    else hosting.update(bind, frame)
   }
 
   #healthEvent(bind: Bind, frame: Frame): void {

@@ -25,6 +25,7 @@ export type IgnoredReason =
   | 'unmatched-reply'
   | 'after-refused-token'
   | 'wrong-token'
+  | 'hello-token-expired'
   | 'fault'
 
 export interface RouterStats {

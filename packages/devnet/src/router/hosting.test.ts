@@ -157,6 +157,24 @@ describe('bind', () => {
     expect(host.unheard).toEqual([])
   })
 
+  it('ignores UpdateBind once the token of the hello has expired, whatever UpdateToken brought', async () => {
+    const { clock, network, router } = await start()
+    network.setExpiry('alice-token', Date.now() + 60_000)
+    network.setExpiry('alice-next', Date.now() + 600_000)
+    const sdk = await network.sdk(router, 'alice')
+    sdk.says(ContentType.Bind, [connId(1)], 'Bind:echo')
+    await sdk.hears(ContentType.StateConnected)
+    sdk.says(ContentType.UpdateToken, [], 'alice-next')
+    await sdk.hears(ContentType.UpdateTokenSuccess)
+    sdk.says(ContentType.UpdateBind, [connId(1), [HeaderId.Cost, encodeUint16(9)]], 'Bind:echo')
+    await settle()
+    clock.advance(60_000)
+    sdk.says(ContentType.UpdateBind, [connId(1), [HeaderId.Cost, encodeUint16(10)]], 'Bind:echo')
+    await settle()
+    expect(network.terminators).toMatchObject([{ cost: 9 }])
+    expect(router.stats()).toMatchObject({ ignored: { 'hello-token-expired': 1 } })
+  })
+
   it('changes cost and precedence by UpdateBind, and ends by Unbind, without replies', async () => {
     const { clock, network, router, host } = await start()
     host.says(ContentType.Bind, [connId(1)], 'Bind:echo')

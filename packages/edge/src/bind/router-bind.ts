@@ -19,6 +19,8 @@ export interface RouterBindOptions {
   readonly service: string
   readonly sessionToken: string
   readonly request: BindRequest
+  /** Tells the terms by UpdateBind too: the Bind may replace one that had others. */
+  readonly repeatTerms?: boolean
   /** Of the binding, where the service requires encryption. */
   readonly keyPair?: KeyPair
   readonly accept: (call: IncomingCall) => void
@@ -51,6 +53,11 @@ export class RouterBind implements ChannelReceiver {
 
   get established(): boolean {
     return this.#state === 'established'
+  }
+
+  /** Whether the router still takes an `update`. */
+  get updatable(): boolean {
+    return !this.#channel.helloExpired
   }
 
   open(): void {
@@ -111,9 +118,10 @@ export class RouterBind implements ChannelReceiver {
   #establish(): void {
     if (this.#state === 'established' || this.#state === 'ended') return
     this.#state = 'established'
+    const { request, repeatTerms, established } = this.#options
     // A Bind that replaces one keeps the old one's cost and precedence (protocol section 11.5).
-    if (![this.#options.request, this.#terms].every(isDefault)) this.update(this.#terms)
-    this.#options.established()
+    if (repeatTerms || ![request, this.#terms].every(isDefault)) this.update(this.#terms)
+    established()
   }
 
   #refused(refusal: Refusal): void {

@@ -132,6 +132,39 @@ describe('a binding', () => {
     establishes('a')
   })
 
+  it('binds anew, by another channel, where a router takes no new terms since the token of the hello expired', async () => {
+    const old = await new ScriptedRouter({ tokenExpiresAt: 4_000 }).welcomes()
+    routers = new Map([['a', old]])
+    const binding = await bind({ maxConnections: 1 })
+    const { headers } = establishes('a')
+    binding.update({ precedence: 'failed' })
+    old.gets({ type: 'UpdateBind', connId: 1 })
+    await advance(4_000)
+    const fresh = await new ScriptedRouter().welcomes()
+    routers.set('a', fresh)
+    binding.update({ precedence: 'default' })
+    await settled()
+    old.gets({ type: 'Unbind', connId: 1 })
+    const again = establishes('a')
+    expect(again.headers.get(HeaderId.ListenerId)).toEqual(headers.get(HeaderId.ListenerId))
+    // The Bind may have come before the Unbind, and have taken over a terminator that is 'failed'.
+    expect(fresh.gets({ type: 'UpdateBind', connId: 1 }).headers.get(HeaderId.Precedence)).toEqual(Uint8Array.of(0))
+    expect(binding.established).toBe(1)
+  })
+
+  it('asks every two seconds at most as long as routers may not have heard of the service', async () => {
+    for (const name of ['b', 'c', 'd']) routers.delete(name)
+    await bind({ maxConnections: 1 })
+    let asked = 0
+    for (let seconds = 0; seconds < 30; seconds += 1) {
+      const request = router('a').next()
+      if (request) router('a').gives({ type: 'StateClosed', replyFor: request.sequence, text: 'service not found by id' })
+      if (request) asked += 1
+      await advance(1_000)
+    }
+    expect(asked).toBeGreaterThanOrEqual(14)
+  })
+
   it('tells all routers of new terms, and withdraws everywhere', async () => {
     const binding = await bind({ maxConnections: 2 })
     for (const name of ['a', 'b']) establishes(name)

@@ -33,6 +33,9 @@ const defaultMaxConnections = 3
 /** Protocol section 5.5: with no router, with fewer than wanted, with all. */
 const lookAgain: Readonly<Record<'none' | 'fewer' | 'all', Milliseconds>> = { none: 5_000, fewer: 30_000, all: 30 * 60_000 }
 const backOffLimit: Milliseconds = 32_000
+/** A router may hear of a new service some seconds after we do, and refuses it until then (docs/real-network.md). */
+const youngBackOffLimit: Milliseconds = 2_000
+const newsTime: Milliseconds = 60_000
 /** Errors that no later try changes: the overlay ends, or the policy was taken away. */
 const finalCodes: ReadonlySet<string> = new Set(['overlay.closed', 'dial.no-service'])
 
@@ -51,11 +54,14 @@ export class ServiceBinding {
   readonly #identity: string | undefined
   readonly #wanted: number
   readonly #listenerId = randomUUID()
+  readonly #since: Milliseconds
   readonly #keyPair: KeyPair | undefined
   readonly #routers = new Map<string, RouterState>()
   readonly #settle: { readonly resolve: () => void; readonly reject: (error: CodedError) => void }
   #terms: TerminatorTerms
   readonly #closeListeners: (() => void)[] = []
+  /** Terms were changed: terminators of ours with others may be about. */
+  #updated = false
   #failures = 0
   #timer: Cancel | undefined
   #looking = false
@@ -64,6 +70,7 @@ export class ServiceBinding {
   constructor(options: ServiceBindingOptions, service: Service, bind: BindOptions, accept: (call: IncomingCall) => void) {
     const { promise, resolve, reject } = createDeferred<void>()
     this.#options = options
+    this.#since = options.clock.now()
     this.#service = service
     this.#accept = accept
     this.#identity = bind.identity
@@ -87,7 +94,19 @@ export class ServiceBinding {
 
   update(change: { cost?: number; precedence?: Precedence }): void {
     this.#terms = { cost: change.cost ?? this.#terms.cost, precedence: change.precedence ?? this.#terms.precedence }
-    for (const bind of this.#binds()) bind.update(this.#terms)
+    this.#updated = true
+    for (const [url, state] of this.#routers) {
+      if (state.kind !== 'bound') continue
+      if (state.bind.updatable) state.bind.update(this.#terms)
+      else this.#renew(url, state.bind)
+    }
+  }
+
+  /** By another channel the router takes the new terms; the circuits of the old bind live on. */
+  #renew(url: string, bind: RouterBind): void {
+    bind.close()
+    this.#routers.delete(url)
+    void this.#look()
   }
 
   onClose(listener: () => void): void {
@@ -185,6 +204,7 @@ export class ServiceBinding {
         log,
         service: this.#service.name,
         sessionToken: session.token,
+        repeatTerms: this.#updated,
         request: {
           ...this.#terms,
           listenerId: this.#listenerId,
@@ -219,7 +239,8 @@ export class ServiceBinding {
       return
     }
     if (end === 'session') sessions.invalidate(session)
-    const wait = random() * Math.min(backOffLimit, 1000 * 2 ** this.#failures)
+    const young = clock.now() - this.#since < newsTime
+    const wait = random() * Math.min(young ? youngBackOffLimit : backOffLimit, 1000 * 2 ** this.#failures)
     this.#failures += 1
     this.#routers.set(router.url, { kind: 'waiting', until: clock.now() + wait })
     this.#lookIn(this.#nextTry())

@@ -35,7 +35,10 @@ export class ChannelOpener {
     const { controller, clock, log } = this.#options
     const session = controller.current()
     const { credentials, path } = controller
-    const channel = await openEdgeChannel({ router, token: session.token, credentials, path, clock, log, timeout: connectTimeout, signal })
+    // That of a legacy login stays, and is kept alive.
+    const tokenExpiresAt = session.kind === 'oidc' ? session.expiresAt : undefined
+    const options = { router, token: session.token, tokenExpiresAt, credentials, path, clock, log, timeout: connectTimeout, signal }
+    const channel = await openEdgeChannel(options)
     if (logins !== this.#logins) {
       // Nobody retires it: it was not in the pool yet.
       void channel.close()

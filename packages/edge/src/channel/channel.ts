@@ -23,6 +23,8 @@ export interface ChannelOptions {
   readonly transport: ChannelTransport
   readonly clock: Clock
   readonly log: Log
+  /** Of the token of the hello, by the clock. Absent: it does not expire. */
+  readonly tokenExpiresAt?: Milliseconds | undefined
   /** Runs a call at the end of the present turn. Default `setImmediate`. */
   readonly schedule?: (call: () => void) => void
 }
@@ -117,6 +119,15 @@ export class Channel {
 
   get unsentBytes(): number {
     return this.writer.unsentBytes
+  }
+
+  /**
+   * Whether the token of the hello has expired. A router 2.0.3 asks the controller for UpdateBind with that token for ever,
+   * whatever UpdateToken brought, and is refused (docs/real-network.md).
+   */
+  get helloExpired(): boolean {
+    const { clock, tokenExpiresAt = Infinity } = this.#options
+    return clock.now() >= tokenExpiresAt
   }
 
   get readingPaused(): boolean {

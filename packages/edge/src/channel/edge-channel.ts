@@ -7,6 +7,7 @@ export interface EdgeChannelOptions {
   readonly router: Pick<RouterAddress, 'host' | 'port' | 'url'>
   /** Token of the API session. */
   readonly token: string
+  readonly tokenExpiresAt?: Milliseconds | undefined
   readonly credentials: TlsCredentials
   readonly path: NetworkPath
   readonly clock: Clock
@@ -18,10 +19,10 @@ export interface EdgeChannelOptions {
 
 /** Connects to a router and says hello. Rejects with `channel.*` codes. */
 export async function openEdgeChannel(options: EdgeChannelOptions): Promise<Channel> {
-  const { router, clock, log, timeout } = options
+  const { router, clock, log, timeout, tokenExpiresAt } = options
   const { signal } = options
   const transport = new TlsTransport(options)
-  const channel = new Channel({ url: router.url, transport, clock, log })
+  const channel = new Channel({ url: router.url, transport, clock, log, tokenExpiresAt })
   const started = clock.now()
   const limit = new AbortController()
   const cancel = clock.after(timeout, () => limit.abort())

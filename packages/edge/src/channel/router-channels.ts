@@ -51,9 +51,7 @@ export class RouterChannels {
 
   /** The channel for a new circuit: fewest circuits, then fewest unsent bytes. */
   best(): Channel | undefined {
-    let best: Channel | undefined
-    for (const channel of this.#open) if (best === undefined || busier(best, channel)) best = channel
-    return best
+    return leastBusy(this.#open)
   }
 
   /**
@@ -66,12 +64,17 @@ export class RouterChannels {
     this.connect().catch(() => {})
   }
 
-  /** A channel that nothing uses, opened if there may be one more; else the least used. */
+  /**
+   * A channel for a bind: one that nothing uses, opened if there may be one more; else the least used. Those that take no
+   * UpdateBind any more keep what they have, and do not count.
+   */
   async freest(): Promise<Channel> {
-    const best = this.best()
+    for (const channel of this.#open) if (channel.helloExpired && channel.connections.size === 0) void channel.close()
+    const fresh = this.#open.filter((channel) => !channel.helloExpired)
+    const best = leastBusy(fresh)
     if (best === undefined) return this.connect()
     const free = best.connections.size === 0
-    if (free || this.#open.length >= this.#options.size) return best
+    if (free || fresh.length >= this.#options.size) return best
     return this.connect().catch(() => best)
   }
 
@@ -148,6 +151,12 @@ export class RouterChannels {
     this.#failures += 1
     this.#notBefore = clock.now() + random() * span
   }
+}
+
+function leastBusy(channels: readonly Channel[]): Channel | undefined {
+  let best: Channel | undefined
+  for (const channel of channels) if (best === undefined || busier(best, channel)) best = channel
+  return best
 }
 
 /** A channel whose receiver or router does not read is worse than any other: not even the answer to a dial would come. */

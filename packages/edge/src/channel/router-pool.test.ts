@@ -3,7 +3,7 @@ import { createVirtualClock } from '@tunnel/flow/testing'
 import { describe, expect, it } from 'vitest'
 import type { RouterAddress } from '../controller/types.ts'
 import { ScriptedRouter } from '../testing/scripted-router.ts'
-import type { Channel } from './channel.ts'
+import type { Channel, ChannelOptions } from './channel.ts'
 import type { ChannelReceiver } from './connection-table.ts'
 import { RouterPool } from './router-pool.ts'
 
@@ -14,7 +14,7 @@ const settled = (): Promise<void> => new Promise((resolve) => setImmediate(resol
 /** A pool whose connects the test settles by hand. */
 function harness(channelsPerRouter = 4) {
   const clock = createVirtualClock()
-  const attempts: { name: string; signal: AbortSignal; succeed: () => Promise<Channel>; fail: (code?: string) => void }[] = []
+  const attempts: { name: string; signal: AbortSignal; succeed: (options?: Pick<ChannelOptions, 'tokenExpiresAt'>) => Promise<Channel>; fail: (code?: string) => void }[] = []
   const pool = new RouterPool({
     channelsPerRouter,
     clock,
@@ -25,8 +25,8 @@ function harness(channelsPerRouter = 4) {
         attempts.push({
           name,
           signal,
-          succeed: async () => {
-            const { channel } = await new ScriptedRouter().welcomes()
+          succeed: async (options) => {
+            const { channel } = await new ScriptedRouter(options).welcomes()
             resolve(channel)
             return channel
           },
@@ -78,6 +78,21 @@ describe('binds', () => {
     expect(attempts).toHaveLength(2)
     expect(new Set(bound).size).toBe(2)
     expect(bound.map((channel) => channel.connections.size)).toEqual([2, 2, 2, 2])
+  })
+
+  it('leave a channel whose hello has expired to what it has, and close it when it has nothing', async () => {
+    const { attempts, pool } = harness(1)
+    const first = pool.forBind(router('a'))
+    const old = await attempts[0]!.succeed({ tokenExpiresAt: 0 })
+    expect(await first).toBe(old)
+    const use = old.connections.allocate(anyone)
+    const second = pool.forBind(router('a'))
+    const fresh = await attempts[1]!.succeed()
+    expect(await second).toBe(fresh)
+    expect(old.closed).toBeUndefined()
+    old.connections.release(use)
+    expect(await pool.forBind(router('a'))).toBe(fresh)
+    expect(old.closed).toBeDefined()
   })
 
   it('share a channel when a further one cannot be had', async () => {

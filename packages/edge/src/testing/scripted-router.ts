@@ -1,6 +1,6 @@
 import { silentLog } from '@tunnel/flow'
 import { createVirtualClock, type VirtualClock } from '@tunnel/flow/testing'
-import { Channel, type ChannelTransport } from '../channel/channel.ts'
+import { Channel, type ChannelOptions, type ChannelTransport } from '../channel/channel.ts'
 import { connIdHeader, replyForHeader, type HeaderEntry } from '../channel/frame-writer.ts'
 import { ContentType, encodeFrame, encodeString, encodeUint32, FrameReader, HeaderId, replyFor, stringHeader, uint32Header, type Frame } from '../wire.ts'
 
@@ -51,7 +51,7 @@ export class ScriptedRouter {
   #scheduled: (() => void)[] = []
   #sequence = 1000
 
-  constructor() {
+  constructor({ tokenExpiresAt }: Pick<ChannelOptions, 'tokenExpiresAt'> = {}) {
     const reader = new FrameReader({ frame: (frame) => this.received.push(owned(frame)), refused: (reason) => { throw new Error(reason) } })
     const transport: ChannelTransport = {
       write: (bytes, written) => {
@@ -62,7 +62,8 @@ export class ScriptedRouter {
       resumeReading: () => (this.readingPaused = false),
       close: async () => void (this.transportClosed = true),
     }
-    this.channel = new Channel({ url: 'tls://router:3022', transport, clock: this.clock, log: silentLog, schedule: (call) => this.#scheduled.push(call) })
+    const schedule = (call: () => void): unknown => this.#scheduled.push(call)
+    this.channel = new Channel({ url: 'tls://router:3022', transport, clock: this.clock, log: silentLog, schedule, tokenExpiresAt })
   }
 
   /** Ends the turn of the event loop, and those that follow from it. */
