@@ -39,7 +39,7 @@ function isCertificate(pem: string): boolean {
 }
 
 /** A file that the user named; a failure says which file and why. */
-export async function readNamedFile(path: string): Promise<string> {
+async function readNamedFile(path: string): Promise<string> {
   try {
     return await readFile(path, 'utf8')
   } catch (error) {
