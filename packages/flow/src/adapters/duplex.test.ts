@@ -8,6 +8,7 @@ import { describe, expect, it } from 'vitest'
 import { flowCompliance } from '../compliance/flow-suite.ts'
 import { turns, until } from '../compliance/until.ts'
 import { WatchedFlow } from '../compliance/watched-flow.ts'
+import type { Flow, FlowHandler } from '../flow.ts'
 import { createFlowPair } from '../testing/memory-flow.ts'
 import { fromDuplex, toDuplex } from './duplex.ts'
 import { fromSocket } from './socket.ts'
@@ -73,6 +74,27 @@ describe('fromDuplex', () => {
 })
 
 describe('toDuplex', () => {
+  it('finishes what it wrote when the flow closes in order while a write waits for drain', async () => {
+    // The end of a peer that has no half-close: both directions at once.
+    let handler: FlowHandler | undefined
+    const attach = (given: FlowHandler): void => void (handler = given)
+    let open = false
+    const send: Flow['send'] = (_chunk, release) => {
+      release?.()
+      return open
+    }
+    const idle = (): void => {}
+    const stream = toDuplex({ info: { protocol: 'tcp' }, queuedBytes: 0, lateSends: 0, attach, send, end: idle, reset: idle, pause: idle, resume: idle })
+    stream.resume()
+    stream.write('waits')
+    stream.end('waits behind it')
+    handler?.end()
+    open = true
+    handler?.close()
+    await once(stream, 'close')
+    expect([stream.errored, stream.writableFinished]).toEqual([null, true])
+  })
+
   it('carries HTTP', async () => {
     const [near, far] = createFlowPair()
     const server = createHttpServer((incoming, response) => incoming.pipe(response))

@@ -114,6 +114,8 @@ class FlowDuplex extends Duplex {
   #closed(error: CodedError | undefined): void {
     this.#flowClosed = true
     if (error) this.destroy(error)
+    // No drain will come; what is written from now on the flow ignores.
+    else this.#drained()
     const done = this.#onFlowClose
     this.#onFlowClose = undefined
     done?.()
