@@ -9,6 +9,8 @@ interface Slab {
 
 const slabBytes = 256 * 1024
 const pooledSlabs = 4
+/** Smaller chunks get memory of their own, for 1 us: one that is held long would pin a whole slab, and a slow reader holds thousands. */
+const smallBytes = 4 * 1024
 
 /**
  * Where received bytes lie in the clear. A chunk is written once, lent to a handler, and its place is used again at once
@@ -20,7 +22,7 @@ export class PlaintextSlabs {
 
   /** Place for one chunk. Give it to `lend` before the next call. */
   take(bytes: number): Uint8Array {
-    if (bytes > slabBytes) return new Uint8Array(bytes)
+    if (bytes > slabBytes || bytes < smallBytes) return new Uint8Array(bytes)
     if (this.#slab.used + bytes > slabBytes) this.#slab = this.#free.pop() ?? { bytes: new Uint8Array(slabBytes), used: 0, holders: 0 }
     return this.#slab.bytes.subarray(this.#slab.used, this.#slab.used + bytes)
   }
