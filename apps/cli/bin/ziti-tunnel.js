@@ -5,6 +5,13 @@ import { userInfo } from 'node:os'
 import { join } from 'node:path'
 import v8 from 'node:v8'
 
+// `engines` only warns at installation, and an older Node fails later, with a stack trace.
+const [major = 0, minor = 0] = process.versions.node.split('.').map(Number)
+if (major < 22 || (major === 22 && minor < 19)) {
+  process.stderr.write(`ziti-tunnel needs Node 22.19 or newer, and this is ${process.versions.node}: install a newer Node.\n`)
+  process.exit(1)
+}
+
 const main = new URL('../dist/main.js', import.meta.url)
 if (!existsSync(main)) {
   process.stderr.write('ziti-tunnel is not built yet: run `npx --yes pnpm@12 run build` in the root of the clone.\n')

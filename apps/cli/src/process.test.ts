@@ -14,6 +14,7 @@ import { findFreePorts } from './demo/free-port.ts'
 
 // The whole program in a process of its own, from sources: what a user sees.
 const main = fileURLToPath(new URL('main.ts', import.meta.url))
+const bin = fileURLToPath(new URL('../bin/ziti-tunnel.js', import.meta.url))
 
 let directory: string
 const children: ChildProcessWithoutNullStreams[] = []
@@ -174,7 +175,9 @@ describe('with a network', () => {
     const { child, ended, text } = await fetchThrough((port) => ['-i', 'client.json', 'proxy', `web:${port}`, '--bind', '127.0.0.1'], '/a')
     expect(text).toBe('page /a')
     child.kill('SIGINT')
-    expect((await ended).code).toBe(0)
+    const { code, err } = await ended
+    expect(code).toBe(0)
+    expect(err).toMatch(/"msg":"logged in as client",.*"services":1/)
   })
 
   it('an identity that was just enrolled works, and its token is gone', async () => {
@@ -208,7 +211,18 @@ describe('with a network', () => {
     network.deleteIdentity('gone')
     const { code, err } = await run(['host', '-i', 'gone.json'])
     expect(code).toBe(3)
-    expect(JSON.parse(err)).toMatchObject({ level: 'error', code: 'identity.refused' })
+    expect(JSON.parse(err)).toMatchObject({ level: 'error', code: 'identity.refused', msg: expect.stringMatching(/^identity gone\.json: Controller \S+ refuses/) })
+  })
+})
+
+describe('an old Node', () => {
+  it.each(['20.20.2', '22.18.0'])('%s: one line, exit code 1', async (version) => {
+    const old = `data:text/javascript,Object.defineProperty(process,'versions',{value:{node:'${version}'}})`
+    const child = spawn(process.execPath, ['--import', old, bin, 'version'])
+    let err = ''
+    child.stderr.on('data', (data) => (err += data))
+    expect(await new Promise((resolve) => child.on('close', resolve))).toBe(1)
+    expect(err).toBe(`ziti-tunnel needs Node 22.19 or newer, and this is ${version}: install a newer Node.\n`)
   })
 })
 
