@@ -1,4 +1,7 @@
+import { EventEmitter } from 'node:events'
 import { createServer, request, type Server } from 'node:http'
+import { createServer as createSecureServer } from 'node:https'
+import type { Duplex } from 'node:stream'
 import { text } from 'node:stream/consumers'
 import type { Service } from '@tunnel/config'
 import type { CodedError, Flow } from '@tunnel/flow'
@@ -6,13 +9,14 @@ import { createFlowPair } from '@tunnel/flow/testing'
 import { fetch } from 'undici'
 import { afterEach, describe, expect, it } from 'vitest'
 import type { IncomingCall } from '../bind/incoming-call.ts'
+import { createTestPki } from '../controller/testing/test-pki.ts'
 import type { EdgeOverlay } from '../overlay.ts'
 import { bindServer, callerOf } from './bind-server.ts'
 import { createAgent } from './http-agent.ts'
 import { createDispatcher } from './undici-dispatcher.ts'
 
 const service = (name: string, config: Service['config'] = {}): Service => ({ id: name, name, encryptionRequired: false, permissions: ['Dial', 'Bind'], config })
-const intercept = { protocols: ['tcp'], addresses: ['*.corp.ziti'], portRanges: [{ low: 80, high: 80 }] }
+const intercept = { protocols: ['tcp'], addresses: ['*.corp.ziti', 'localhost'], portRanges: [{ low: 80, high: 80 }, { low: 443, high: 443 }] }
 
 /** Dials go straight to the one who binds. */
 function loopback() {
@@ -95,6 +99,28 @@ describe('undici over the overlay', () => {
     const dispatcher = createDispatcher(overlay)
     const response = await fetch('http://web/x', { dispatcher, method: 'POST', body: 'ping' })
     expect(await response.text()).toBe('POST /x ping')
+    await dispatcher.close()
+  })
+
+  it('speaks TLS with the server of the service', async () => {
+    const { overlay } = loopback()
+    const pki = await createTestPki()
+    const secure = createSecureServer({ ...(await pki.issue('web')) }, (_incoming, response) => response.end('secret'))
+    await bindServer(overlay, 'web', secure)
+    const dispatcher = createDispatcher(overlay, { ca: pki.ca })
+    expect(await (await fetch('https://localhost/', { dispatcher })).text()).toBe('secret')
+    await dispatcher.close()
+    const strict = createDispatcher(overlay)
+    await expect(fetch('https://localhost/', { dispatcher: strict })).rejects.toMatchObject({ cause: { code: expect.stringContaining('VERIFY') } })
+    await strict.close()
+  })
+
+  it('gives up a server that does not answer the TLS handshake', async () => {
+    const { overlay } = loopback()
+    const mute = new EventEmitter().on('connection', (socket: Duplex) => socket.on('error', () => {}))
+    await bindServer(overlay, 'web', mute)
+    const dispatcher = createDispatcher(overlay, { dialTimeout: 100 })
+    await expect(fetch('https://localhost/', { dispatcher })).rejects.toMatchObject({ cause: { code: 'UND_ERR_CONNECT_TIMEOUT' } })
     await dispatcher.close()
   })
 })
