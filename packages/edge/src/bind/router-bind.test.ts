@@ -229,6 +229,16 @@ describe('an incoming dial (protocol section 5.2)', () => {
     expect(calls).toHaveLength(1_002)
   })
 
+  it('is dropped when the router has not read our answers for long', () => {
+    bound()
+    router.takesWrites = false
+    for (let count = 0; count < 9 * 16; count += 1) router.channel.data(7, 0, 64 * 1024)
+    router.turn()
+    router.gives({ type: 'Dial', connId: bindId, text: 'bind-token' }, [idHeader])
+    expect(calls).toEqual([])
+    expect(router.channel.stats.droppedAnswers).toBe(1)
+  })
+
   it('without a key is refused where the service requires encryption', () => {
     bound(crypto.keyPair())
     router.gets({ type: 'DialFailed', connId: bindId, replyFor: router.gives({ type: 'Dial', connId: bindId, text: 'bind-token' }, [idHeader]) })

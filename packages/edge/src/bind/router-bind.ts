@@ -146,6 +146,7 @@ export class RouterBind implements ChannelReceiver {
   #dialled(dial: IncomingDial): void {
     const { connection, clock, service, sessionToken, keyPair, accept, log } = this.#options
     const call = { connection, bindId: this.#id, dial }
+    if (this.#channel.clogged) return refuseDial(call, 'the router does not read')
     if (dial.token !== sessionToken) return refuseDial(call, 'invalid token')
     const keys = keyPair && dial.publicKey ? connection.crypto.sessionKeys('host', keyPair, dial.publicKey) : undefined
     // Without a key we would go on in the clear (protocol section 4.6).

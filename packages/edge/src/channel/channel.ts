@@ -46,7 +46,7 @@ export interface ChannelStats {
 
 /** Unsent bytes at which senders are told to wait. */
 export const unsentLimitBytes = 1024 * 1024
-/** Unsent bytes at which questions of the router stay unanswered. */
+/** Unsent bytes at which questions and dials of the router stay unanswered, and none of ours are added. */
 const answerLimitBytes = 8 * unsentLimitBytes
 /** Shorter lives end because of the token: an unknown one is closed after 5.2 s (protocol section 11.1). */
 export const unprovenLife: Milliseconds = 7_000
@@ -191,6 +191,11 @@ export class Channel {
     return this.writer.unsentBytes >= unsentLimitBytes
   }
 
+  /** The router has not read for long: nothing that it could cause, or that could wait, is added. */
+  get clogged(): boolean {
+    return this.writer.unsentBytes >= answerLimitBytes
+  }
+
   awaitDrain(waiter: Drainable): void {
     this.#drains.add(waiter)
   }
@@ -325,7 +330,7 @@ export class Channel {
 
   /** As `send`, for what answers the router: one that asks and asks, and does not read, must not fill our memory. */
   answer(draft: Draft): void {
-    if (this.writer.unsentBytes < answerLimitBytes) this.send(draft)
+    if (!this.clogged) this.send(draft)
     else this.stats.droppedAnswers += 1
   }
 

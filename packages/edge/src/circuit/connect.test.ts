@@ -9,11 +9,13 @@ import { PlaintextSlabs } from './plaintext-slabs.ts'
 const request = { protocol: 'tcp', service: 'web', encryptionRequired: false, sessionToken: 'dial-token', callerId: 'me' } as const
 
 let router: ScriptedRouter
+let connect: () => Promise<ConnectResult<Circuit>>
 let result: Promise<ConnectResult<Circuit>>
 beforeEach(async () => {
   router = await new ScriptedRouter().welcomes()
   const options = { channel: router.channel, slabs: new PlaintextSlabs(), crypto: await loadCrypto() }
-  result = connectCircuit(options, request, (connection, info) => new Circuit(connection, info), 10_000, new AbortController().signal)
+  connect = () => connectCircuit(options, request, (connection, info) => new Circuit(connection, info), 10_000, new AbortController().signal)
+  result = connect()
   result.catch(() => {})
 })
 
@@ -25,6 +27,15 @@ describe('Connect (protocol section 4.2)', () => {
     await expect(result).rejects.toMatchObject({ code: 'dial.refused', detail: { reason: 'gone' } })
     router.gets({ type: 'StateClosed', connId: 1, text: 'dial was given up' })
     expect(router.channel.connections.size).toBe(0)
+  })
+
+  it('does not add to what a router has not taken for long', async () => {
+    router.takesWrites = false
+    for (let count = 0; count < 9 * 16; count += 1) router.channel.data(7, 0, 64 * 1024)
+    router.turn()
+    const before = router.channel.unsentBytes
+    await expect(connect()).rejects.toMatchObject({ code: 'dial.no-router' })
+    expect([router.channel.unsentBytes, router.channel.connections.size]).toEqual([before, 1])
   })
 
   it('keeps no more of a refusal than a person reads', async () => {

@@ -24,9 +24,10 @@ export type ConnectResult<T> =
   | { readonly kind: 'connected'; readonly flow: T }
   | { readonly kind: 'refused'; readonly refusal: Refusal; readonly error: CodedError }
 
-/** Rejects with `dial.timeout`, `dial.encryption-required`, the channel's end, or the reason of `signal`. */
+/** Rejects with `dial.timeout`, `dial.no-router`, `dial.encryption-required`, the channel's end, or the reason of `signal`. */
 export function connectCircuit<T>(options: ConnectionOptions, request: ConnectRequest, makeFlow: MakeFlow<T>, timeout: Milliseconds, signal: AbortSignal): Promise<ConnectResult<T>> {
   const { channel, crypto } = options
+  if (channel.clogged) return Promise.reject(notReading(channel))
   const connection = new Connection(options)
   const connId = connection.allocate()
   const keyPair = request.encryptionRequired ? crypto.keyPair() : undefined
@@ -93,6 +94,9 @@ function establish<T>(connection: Connection, { protocol, service }: ConnectRequ
 
 const channelClosed = ({ url, closed }: Channel): CodedError =>
   new CodedError('circuit.channel-lost', `the connection to router ${url} ended during the dial`, { cause: closed })
+
+const notReading = ({ url }: Channel): CodedError =>
+  new CodedError('dial.no-router', `router ${url} has stopped reading: a circuit through it may have a receiver that does not read`)
 
 /** Going on in the clear, as the Go SDK does, would betray what the service demands (protocol section 4.6). */
 const noPeerKey = (service: string): CodedError =>
