@@ -165,10 +165,24 @@ describe('latency probes (protocol section 3.8)', () => {
     router.gets({ type: 'Latency' })
     router.clock.advance(30_000)
     const second = router.gets({ type: 'Latency' })
-    expect(router.channel.closed).toBeUndefined()
+    expect([router.channel.closed, router.channel.silent]).toEqual([undefined, true])
     router.gives({ type: 'Result', replyFor: second.sequence })
+    expect(router.channel.silent).toBe(false)
     router.clock.advance(30_000)
     router.gets({ type: 'Latency' })
+    router.clock.advance(10_000)
+    expect(router.channel.closed?.code).toBe('channel.dead')
+  })
+
+  it('but do in the end, when it stays silent', async () => {
+    const router = await new ScriptedRouter().welcomes()
+    for (let count = 0; count < 16; count += 1) router.channel.data(5, 0, 60_000)
+    for (let half = 0; half < 6; half += 1) {
+      router.turn()
+      expect(router.channel.closed).toBeUndefined()
+      router.clock.advance(30_000)
+    }
+    router.turn()
     router.clock.advance(10_000)
     expect(router.channel.closed?.code).toBe('channel.dead')
   })

@@ -117,6 +117,11 @@ export class Channel {
     return this.#probe?.mean ?? 0
   }
 
+  /** It answers no probes, yet is not known to be dead. */
+  get silent(): boolean {
+    return this.#probe?.silent ?? false
+  }
+
   get unsentBytes(): number {
     return this.writer.unsentBytes
   }
@@ -282,7 +287,8 @@ export class Channel {
       clock,
       send: (answered) => this.#sendProbe(answered),
       lastRead: () => this.#lastRead,
-      stalled: () => this.readingPaused || this.writer.unsentBytes > 0 || this.writer.position - this.#takenPosition > suspectBytes,
+      stalled: () => this.readingPaused || this.writer.unsentBytes > 0,
+      suspect: () => this.writer.position - this.#takenPosition > suspectBytes,
       dead: () => void this.close(new CodedError('channel.dead', `router ${this.url} has been silent for ${probeTimeout / 1000} s`)),
     }, connectTime)
     return result.hello

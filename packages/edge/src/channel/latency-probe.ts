@@ -6,13 +6,17 @@ export interface LatencyProbeOptions {
   readonly send: (answered: () => void) => void
   /** When the last byte came. */
   readonly lastRead: () => Milliseconds
-  /** Data that is unsent, or not known to be read; paused reads: then silence proves nothing (protocol section 11.3). */
+  /** Unsent data or paused reads: then silence proves nothing (protocol section 11.3). */
   readonly stalled: () => boolean
+  /** Much was sent that is not known to be read: the router may have stopped behind it, or be gone. */
+  readonly suspect: () => boolean
   readonly dead: () => void
 }
 
 const probeInterval: Milliseconds = 30_000
 export const probeTimeout: Milliseconds = 10_000
+/** So many in a row stay unanswered by a router that is gone, and not only stopped. */
+const mostUnheard = 6
 /** Weight of the newest value. */
 const smoothing = 0.25
 
@@ -20,6 +24,9 @@ const smoothing = 0.25
 export class LatencyProbe {
   readonly #options: LatencyProbeOptions
   #mean: Milliseconds
+  #silent = false
+  /** Probes in a row after which nothing at all came. */
+  #unheard = 0
   #cancel: Cancel | undefined
 
   constructor(options: LatencyProbeOptions, connectTime: Milliseconds) {
@@ -32,25 +39,45 @@ export class LatencyProbe {
     return this.#mean
   }
 
+  /** The router did not answer the last probe. */
+  get silent(): boolean {
+    return this.#silent
+  }
+
   stop(): void {
     this.#cancel?.()
     this.#cancel = undefined
   }
 
   #probe(): void {
-    const { clock, send, lastRead, stalled, dead } = this.#options
+    const { clock, send, lastRead } = this.#options
     const sentAt = clock.now()
     let answered = false
     this.#cancel = clock.after(probeTimeout, () => {
-      if (!answered && lastRead() <= sentAt && !stalled()) return dead()
-      if (!answered && lastRead() > sentAt) this.#add(probeTimeout)
+      if (!answered && this.#isDead(lastRead() > sentAt)) return this.#options.dead()
       this.#cancel = clock.after(probeInterval - probeTimeout, () => this.#probe())
     })
     send(() => {
       if (clock.now() - sentAt > probeTimeout) return
       answered = true
+      this.#silent = false
+      this.#unheard = 0
       this.#add(clock.now() - sentAt)
     })
+  }
+
+  /** After a probe without an answer. */
+  #isDead(heard: boolean): boolean {
+    const { stalled, suspect } = this.#options
+    this.#silent = true
+    if (heard) {
+      this.#unheard = 0
+      this.#add(probeTimeout)
+      return false
+    }
+    if (stalled()) return false
+    this.#unheard += 1
+    return !suspect() || this.#unheard >= mostUnheard
   }
 
   #add(latency: Milliseconds): void {

@@ -161,7 +161,7 @@ function leastBusy(channels: readonly Channel[]): Channel | undefined {
 
 /** A channel whose receiver or router does not read is worse than any other: not even the answer to a dial would come. */
 function busier(left: Channel, right: Channel): boolean {
-  const [leftStalls, rightStalls] = [left, right].map((channel) => channel.readingPaused || channel.full)
+  const [leftStalls, rightStalls] = [left, right].map((channel) => channel.readingPaused || channel.full || channel.silent)
   if (leftStalls !== rightStalls) return leftStalls === true
   if (left.connections.size !== right.connections.size) return left.connections.size > right.connections.size
   return left.unsentBytes > right.unsentBytes
