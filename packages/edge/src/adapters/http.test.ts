@@ -1,6 +1,6 @@
 import { EventEmitter } from 'node:events'
 import { createServer, request, type Server } from 'node:http'
-import { createServer as createSecureServer } from 'node:https'
+import { createServer as createSecureServer, get as secureGet, type Agent as HttpsAgent } from 'node:https'
 import type { Duplex } from 'node:stream'
 import { text } from 'node:stream/consumers'
 import type { Service } from '@tunnel/config'
@@ -12,7 +12,7 @@ import type { IncomingCall } from '../bind/incoming-call.ts'
 import { createTestPki } from '../controller/testing/test-pki.ts'
 import type { EdgeOverlay } from '../overlay.ts'
 import { bindServer, callerOf } from './bind-server.ts'
-import { createAgent } from './http-agent.ts'
+import { createAgent, createHttpsAgent } from './http-agent.ts'
 import { createDispatcher } from './undici-dispatcher.ts'
 
 const service = (name: string, config: Service['config'] = {}): Service => ({ id: name, name, encryptionRequired: false, permissions: ['Dial', 'Bind'], config })
@@ -80,6 +80,16 @@ describe('node:http over the overlay', () => {
     expect((await post('http://web/2', agent, '')).reused).toBe(true)
     expect(dialled).toHaveLength(1)
     agent.destroy()
+  })
+
+  it('speaks TLS with the server of the service', async () => {
+    const { overlay } = loopback()
+    const pki = await createTestPki()
+    await bindServer(overlay, 'web', createSecureServer({ ...(await pki.issue('web')) }, (_incoming, response) => response.end('secret')))
+    const answer = (agent: HttpsAgent): Promise<string> =>
+      new Promise((resolve, reject) => secureGet('https://localhost/', { agent }, (response) => resolve(text(response))).on('error', reject))
+    expect(await answer(createHttpsAgent(overlay, { ca: pki.ca }))).toBe('secret')
+    await expect(answer(createHttpsAgent(overlay))).rejects.toMatchObject({ code: expect.stringContaining('VERIFY') })
   })
 
   it('says that there is no such service', async () => {
