@@ -12,6 +12,7 @@ import { Dialer, type DialRequest } from './circuit/dial.ts'
 import { PlaintextSlabs } from './circuit/plaintext-slabs.ts'
 import { createControllerSession } from './controller/controller-session.ts'
 import type { ControllerSession, IdentityInfo, NetworkPath, Precedence, Unsubscribe } from './controller/types.ts'
+import { keepProcessAlive } from './keep-alive.ts'
 import { overlayStats, type OverlayStats } from './stats.ts'
 import { loadCrypto, type Crypto } from './wire.ts'
 
@@ -73,7 +74,10 @@ export interface EdgeOverlay {
 const defaultChannelsPerRouter = 4
 const defaultPollInterval: Milliseconds = 15_000
 
-/** Logs in and resolves when the services are known. Rejects when the controllers refuse this identity for good. */
+/**
+ * Logs in and resolves when the services are known. Rejects when the controllers refuse this identity for good. The process
+ * lives at least until `close`.
+ */
 export async function openOverlay(options: OverlayOptions): Promise<EdgeOverlay> {
   const { identity, connect, lookup, proxy, signal } = options
   const config = typeof identity === 'string' ? await loadIdentity({ file: identity }) : identity
@@ -85,13 +89,15 @@ export async function openOverlay(options: OverlayOptions): Promise<EdgeOverlay>
     path: { ...(connect && { connect }), ...(lookup && { lookup }), ...(proxy !== undefined && { proxy }) },
     pollInterval: options.pollInterval ?? defaultPollInterval,
   })
+  const letGo = keepProcessAlive()
   const stop = (): void => void controller.stop()
   signal?.addEventListener('abort', stop)
   if (signal?.aborted) stop()
   try {
     const [crypto] = await Promise.all([loadCrypto(), controller.start()])
-    return createOverlay(controller, crypto, options)
+    return new Overlay(controller, crypto, options, letGo)
   } catch (error) {
+    letGo()
     await controller.stop()
     throw error
   } finally {
@@ -100,12 +106,9 @@ export async function openOverlay(options: OverlayOptions): Promise<EdgeOverlay>
 }
 
 /** The data plane over a control plane that has started. */
-function createOverlay(controller: ControllerSession, crypto: Crypto, options: Omit<OverlayOptions, 'identity'>): EdgeOverlay {
-  return new Overlay(controller, crypto, options)
-}
-
 class Overlay implements EdgeOverlay {
   readonly #controller: ControllerSession
+  readonly #letGo: () => void
   readonly #crypto: Crypto
   readonly #clock: Clock
   readonly #log: Log
@@ -117,11 +120,12 @@ class Overlay implements EdgeOverlay {
   readonly #bindings = new Set<ServiceBinding>()
   #closed: CodedError | undefined
 
-  constructor(controller: ControllerSession, crypto: Crypto, options: Omit<OverlayOptions, 'identity'>) {
+  constructor(controller: ControllerSession, crypto: Crypto, options: Omit<OverlayOptions, 'identity'>, letGo: () => void) {
     const { clock = systemClock, log = silentLog, random = Math.random, channelsPerRouter = defaultChannelsPerRouter } = options
     const common = { clock, log, random }
     const opener = new ChannelOpener({ controller, clock, log })
     this.#controller = controller
+    this.#letGo = letGo
     this.#crypto = crypto
     this.#clock = clock
     this.#log = log
@@ -188,6 +192,7 @@ class Overlay implements EdgeOverlay {
     await Promise.all([...this.#bindings].map((binding) => binding.close(this.#closed)))
     await this.#pool.close(this.#closed)
     await this.#controller.stop()
+    this.#letGo()
   }
 
   #checkOpen(): void {
