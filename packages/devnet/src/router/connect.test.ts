@@ -92,6 +92,14 @@ describe('connect', () => {
     expect(await refusal(dialer)).toMatchObject({ text: 'service echo has no terminators for instanceId x' })
   })
 
+  it('refuses the service session of another login in the words for JWTs, when the login is by OIDC', async () => {
+    const network = createTestNetwork()
+    network.setExpiry('alice-token', Date.now() + 60_000)
+    const dialer = await network.sdk(network.router(), 'alice')
+    dialer.says(ContentType.Connect, [connId(2)], 'rubbish')
+    expect((await refusal(dialer)).text).toMatch(/^failed to create service token from JWT/)
+  })
+
   it('says that there are no terminators', async () => {
     const network = createTestNetwork()
     const dialer = await network.sdk(network.router())

@@ -30,7 +30,7 @@ export function serviceSessionOf(
 ): ServiceSession | string {
   if (frame.body.length > longestTokenBytes) return refusal.noServiceSession
   const session = authority.checkServiceSession(text.decode(frame.body), apiSession)
-  if (session === undefined) return refusal.noServiceSession
+  if (session === undefined) return apiSession.kind === 'oidc' ? refusal.noServiceJwt : refusal.noServiceSession
   return session.type === type ? session : refusal.wrongSessionType
 }
 

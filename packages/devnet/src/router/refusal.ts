@@ -5,6 +5,8 @@ import { dialAttempts } from './router-timing.ts'
 /** What a 2.0.3 network says when it refuses (protocol section 11.1). SDKs look for these words. */
 export const refusal = {
   noServiceSession: 'unable to get service token: no such session',
+  /** An OIDC login has JWTs for service sessions too, which the router reads by itself. */
+  noServiceJwt: 'failed to create service token from JWT: api session id does not match service session api session id',
   wrongSessionType: 'wrong session type',
   noService: (id: string) => `service with id ${id} not found`,
   noPublicKey: 'encryption required on service, initiator did not send public header',

@@ -232,14 +232,16 @@ export class ServiceBinding {
   #ended(router: RouterAddress, session: ServiceSession, end: BindEnd, error: CodedError): void {
     if (this.#closed) return
     const { clock, log, random, sessions } = this.#options
-    log('warn', 'edge/binding.ended', error.message, { router: router.url, code: error.code })
+    const refused = error.code === 'bind.refused'
+    // What becomes of a channel is told once, not for each service.
+    log(refused ? 'warn' : 'debug', 'edge/binding.ended', error.message, { router: router.url, code: error.code })
     if (end === 'never') return void this.close(error)
     if (end === 'replaced') {
       this.#routers.set(router.url, { kind: 'replaced' })
       return
     }
     if (end === 'session') sessions.invalidate(session)
-    const young = clock.now() - this.#since < newsTime
+    const young = refused && clock.now() - this.#since < newsTime
     const wait = random() * Math.min(young ? youngBackOffLimit : backOffLimit, 1000 * 2 ** this.#failures)
     this.#failures += 1
     this.#routers.set(router.url, { kind: 'waiting', until: clock.now() + wait })

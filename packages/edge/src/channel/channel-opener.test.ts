@@ -1,7 +1,7 @@
 import type { AddressInfo } from 'node:net'
 import { createServer, type Server } from 'node:tls'
 import { CodedError, silentLog, systemClock } from '@tunnel/flow'
-import { afterAll, beforeAll, beforeEach, expect, it } from 'vitest'
+import { afterAll, beforeAll, beforeEach, expect, it, vi } from 'vitest'
 import { createTestPki } from '../controller/testing/test-pki.ts'
 import type { ApiSession, ControllerSession, TokenChange, TokenListener } from '../controller/types.ts'
 import { ContentType, encodeFrame, FrameReader, HeaderId, stringHeader } from '../wire.ts'
@@ -43,12 +43,16 @@ beforeEach(() => {
   onHello = () => true
 })
 
-const session = (token: string): ApiSession => ({ kind: 'oidc', token, expiresAt: Infinity, header: () => ({}) })
+const session = (token: string, expiresAt = Infinity): ApiSession => ({ kind: 'oidc', token, expiresAt, header: () => ({}) })
 
-function harness() {
-  let current = session('one')
+function harness(expiresAt?: number) {
+  let current = session('one', expiresAt)
   const listeners: TokenListener[] = []
-  const controller = { credentials: { ca }, path: {}, current: () => current, onToken: (listener: TokenListener) => listeners.push(listener) }
+  const tokenRefused = vi.fn(async (): Promise<ApiSession> => {
+    throw new CodedError('controller.unreachable', 'the controller is down')
+  })
+  const onToken = (listener: TokenListener): unknown => listeners.push(listener)
+  const controller = { credentials: { ca }, path: {}, current: () => current, onToken, tokenRefused }
   const opener = new ChannelOpener({ controller: controller as unknown as ControllerSession, clock: systemClock, log: silentLog })
   const pool = new RouterPool({ channelsPerRouter: 1, clock: systemClock, log: silentLog, random: () => 0, open: (router, signal) => opener.open(router, signal) })
   opener.follow(pool)
@@ -58,7 +62,7 @@ function harness() {
     current = session(token)
     for (const listener of listeners) listener(current, change)
   }
-  return { pool, router, changes }
+  return { pool, router, changes, tokenRefused }
 }
 
 it('brings the token to a channel that was being opened when it was refreshed', async () => {
@@ -98,4 +102,16 @@ it('gives up at once when the pool is closed, also in the hello', async () => {
   await pool.close(new CodedError('overlay.closed', 'over'))
   expect(await dial).toContain('over')
   await expect.poll(() => new Promise<number>((resolve) => server.getConnections((_error, count) => resolve(count)))).toBe(0)
+})
+
+it('shows no router a token that has expired, but logs in first', async () => {
+  const { pool, router, changes, tokenRefused } = harness(-1)
+  await expect(pool.forDial([router])).rejects.toThrow('the controller is down')
+  tokenRefused.mockImplementation(async () => {
+    changes('two', 'replaced')
+    return session('two')
+  })
+  await pool.forDial([router])
+  expect(tokens).toEqual(['hello two'])
+  await pool.close(new CodedError('overlay.closed', 'over'))
 })

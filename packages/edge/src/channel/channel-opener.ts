@@ -29,11 +29,16 @@ export class ChannelOpener {
     this.#since = options.clock.now()
   }
 
+  /** Rejects with `channel.*`, or with why there is no login. */
   async open(router: RouterAddress, signal: AbortSignal): Promise<Channel> {
     if (this.#relogin) await withSignal(this.#relogin, signal)
     const logins = this.#logins
     const { controller, clock, log } = this.#options
     const session = controller.current()
+    if (hasExpired(session, clock)) {
+      await withSignal(controller.tokenRefused(session), signal)
+      return this.open(router, signal)
+    }
     const { credentials, path } = controller
     // That of a legacy login stays, and is kept alive.
     const tokenExpiresAt = session.kind === 'oidc' ? session.expiresAt : undefined
@@ -86,3 +91,6 @@ export class ChannelOpener {
     this.#relogin = controller.tokenRefused(session).then(() => {}, () => {}).finally(() => (this.#relogin = undefined))
   }
 }
+
+/** A router welcomes such a token, and hangs up 5 s later. Legacy ones end when the controller says so. */
+const hasExpired = ({ kind, expiresAt }: ApiSession, clock: Clock): boolean => kind === 'oidc' && clock.now() >= expiresAt

@@ -85,8 +85,10 @@ export class RouterChannels {
     return this.#opening
   }
 
-  /** New circuits go to new channels from now on. */
+  /** For a new login: new circuits go to new channels from now on. What the router had against the old one is over. */
   retire(): void {
+    this.#failures = 0
+    this.#notBefore = 0
     const retired = this.#open
     this.#open = []
     this.#retired = [...this.#retired, ...retired]
@@ -118,8 +120,10 @@ export class RouterChannels {
     } catch (error) {
       signal.throwIfAborted()
       const { code, message } = toCodedError(error, 'channel.unreachable')
-      this.#backOff()
-      log('warn', 'edge/router-channels.connect', message, { router: router.url, code, failures: this.#failures })
+      // What the login lacks is no fault of the router, and told by the login.
+      const ofRouter = code.startsWith('channel.')
+      if (ofRouter) this.#backOff()
+      log(ofRouter ? 'warn' : 'debug', 'edge/router-channels.connect', message, { router: router.url, code, failures: this.#failures })
       throw error
     }
   }

@@ -17,7 +17,8 @@ export function parseRefusal(frame: Frame): Refusal {
   const errorCode = uint32Header(frame.headers, HeaderId.ErrorCode)
   const retryHint = parseRetryHint(stringHeader(frame.headers, HeaderId.StructuredError))
   const badCode = errorCode === EdgeErrorCode.InvalidApiSession || errorCode === EdgeErrorCode.InvalidSession
-  const badText = /invalid session|unable to get service token/i.test(reason)
+  // 'unable to get service token', 'failed to create service token from JWT'.
+  const badText = /invalid session|service token/i.test(reason)
   return {
     reason,
     sessionIsBad: badCode || badText || retryHint === RetryHint.StartOver,
