@@ -12,14 +12,19 @@ import { addCounts, countReport, countsLine, type Counts, type VitestReport } fr
 const words = process.argv.slice(2)
 const long = words.includes('--long')
 const wanted = words.filter((word) => !word.startsWith('-'))
-// Unit and fuzz tests first: what they find is cheapest to mend. The last three want the machine for themselves.
+// Unit and fuzz tests first: what they find is cheapest to mend.
 const projects = wanted.length > 0 ? wanted : ['unit', 'fuzz', 'e2e', 'interop']
+
+/** They measure speeds side by side and start many programs: one file at a time. */
+const alone = new Set(['e2e', 'interop'])
 
 const scratch = mkdtempSync(join(tmpdir(), 'ziti-tunnel-test-'))
 
 async function runProject(project: string): Promise<Counts> {
   const file = join(scratch, `${project}.json`)
-  const { ok } = await runStep(project, 'vitest', ['run', '--project', project, '--passWithNoTests', '--reporter=dot', '--reporter=json', `--outputFile.json=${file}`], {
+  const order = alone.has(project) ? ['--no-file-parallelism'] : []
+  const reports = ['--reporter=dot', '--reporter=json', `--outputFile.json=${file}`]
+  const { ok } = await runStep(project, 'vitest', ['run', '--project', project, '--passWithNoTests', ...order, ...reports], {
     live: true,
     environment: long ? { TUNNEL_TEST_LONG: '1' } : {},
   })
