@@ -1,3 +1,6 @@
+import { createOverrunError } from './flow-error.ts'
+import type { Flow, Release } from './flow.ts'
+
 /**
  * The sender's side of back-pressure, for whoever implements `Flow`: full at the limit, one chunk more is accepted, the
  * next is an overrun. Opens again at half the limit, so that a fast sender does not stop and go with each chunk.
@@ -37,4 +40,30 @@ export class SendWindow {
     this.#overdrawn = false
     return true
   }
+}
+
+/**
+ * What every `send` looks at before it takes a chunk, by the rules of `Flow`: a late one is counted, an empty one sends
+ * nothing, an overrun resets. `undefined`: take the chunk. Else it is given back, and this is what `send` returns.
+ */
+export function answerUntaken(
+  flow: Pick<Flow, 'queuedBytes' | 'reset'> & { lateSends: number },
+  window: SendWindow,
+  chunk: Uint8Array,
+  release: Release | undefined,
+  late: boolean,
+): boolean | undefined {
+  if (late) {
+    flow.lateSends += 1
+    release?.()
+    return true
+  }
+  if (chunk.length === 0) {
+    release?.()
+    return !window.full
+  }
+  if (window.admit()) return undefined
+  release?.()
+  flow.reset(createOverrunError(flow.queuedBytes, window.limitBytes))
+  return false
 }

@@ -1,9 +1,9 @@
 import type { Duplex } from 'node:stream'
 import type { CodedError } from '../coded-error.ts'
-import { createAbortedError, createAttachedError, createOverrunError } from '../flow-error.ts'
+import { createAbortedError, createAttachedError } from '../flow-error.ts'
 import type { Flow, FlowHandler, FlowInfo, Hold, Release } from '../flow.ts'
 import { holdCollected } from '../hold.ts'
-import { SendWindow } from '../send-window.ts'
+import { answerUntaken, SendWindow } from '../send-window.ts'
 import { StreamWriter } from './stream-writer.ts'
 import { toTransportError } from './transport-error.ts'
 
@@ -84,20 +84,8 @@ export class StreamFlow implements Flow {
   }
 
   send(chunk: Uint8Array, release?: Release): boolean {
-    if (this.#ended || this.#closed || this.#error) {
-      this.lateSends += 1
-      release?.()
-      return true
-    }
-    if (chunk.length === 0) {
-      release?.()
-      return !this.#window.full
-    }
-    if (!this.#window.admit()) {
-      release?.()
-      this.reset(createOverrunError(this.queuedBytes, this.#window.limitBytes))
-      return false
-    }
+    const answer = answerUntaken(this, this.#window, chunk, release, this.#ended || this.#closed || this.#error !== undefined)
+    if (answer !== undefined) return answer
     const nested = this.#busy
     this.#busy = true
     this.#writer.write(chunk, release)

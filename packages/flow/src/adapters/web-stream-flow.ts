@@ -1,8 +1,8 @@
 import { isCodedError, type CodedError } from '../coded-error.ts'
-import { createAbortedError, createAttachedError, createOverrunError, createResetError } from '../flow-error.ts'
+import { createAbortedError, createAttachedError, createResetError } from '../flow-error.ts'
 import type { Flow, FlowHandler, FlowInfo, Release } from '../flow.ts'
 import { collected, copyBytes, holdCollected } from '../hold.ts'
-import { SendWindow } from '../send-window.ts'
+import { answerUntaken, SendWindow } from '../send-window.ts'
 import type { WebStreamPair } from './web-streams.ts'
 
 export interface WebStreamFlowOptions {
@@ -52,20 +52,8 @@ class WebStreamFlow implements Flow {
   }
 
   send(chunk: Uint8Array, release?: Release): boolean {
-    if (this.#ended || this.#error) {
-      this.lateSends += 1
-      release?.()
-      return true
-    }
-    if (chunk.length === 0) {
-      release?.()
-      return !this.#window.full
-    }
-    if (!this.#window.admit()) {
-      release?.()
-      this.reset(createOverrunError(this.queuedBytes, this.#window.limitBytes))
-      return false
-    }
+    const answer = answerUntaken(this, this.#window, chunk, release, this.#ended || this.#error !== undefined)
+    if (answer !== undefined) return answer
     this.queuedBytes += chunk.length
     // A web stream keeps what it is given: it may sit in a queue long after the write is done.
     const given = release === collected ? chunk : copyBytes(chunk)

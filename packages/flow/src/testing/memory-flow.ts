@@ -1,8 +1,8 @@
 import type { CodedError } from '../coded-error.ts'
-import { createAttachedError, createOverrunError, createResetError } from '../flow-error.ts'
+import { createAttachedError, createResetError } from '../flow-error.ts'
 import type { Flow, FlowHandler, FlowInfo, Hold, Release } from '../flow.ts'
 import { copyBytes } from '../hold.ts'
-import { SendWindow } from '../send-window.ts'
+import { answerUntaken, SendWindow } from '../send-window.ts'
 
 export interface FlowPairOptions {
   /** Bytes that each end queues before `send` returns false. Default 64 KiB. */
@@ -66,20 +66,8 @@ class MemoryFlow implements Flow {
   }
 
   send(chunk: Uint8Array, release?: Release): boolean {
-    if (this.#ended || this.#closed || this.#error) {
-      this.lateSends += 1
-      release?.()
-      return true
-    }
-    if (chunk.length === 0) {
-      release?.()
-      return !this.#window.full
-    }
-    if (!this.#window.admit()) {
-      release?.()
-      this.reset(createOverrunError(this.queuedBytes, this.#window.limitBytes))
-      return false
-    }
+    const answer = answerUntaken(this, this.#window, chunk, release, this.#ended || this.#closed || this.#error !== undefined)
+    if (answer !== undefined) return answer
     this.#sent.push(release ? { chunk, release } : ownCopy(chunk))
     this.queuedBytes += chunk.length
     this.#peer.#schedule()
