@@ -13,6 +13,8 @@ export default defineConfig({
     projects: [
       project('unit', ['{packages,apps}/*/src/**/*.test.ts', 'tooling/src/**/*.test.ts']),
       project('e2e', ['test/e2e/**/*.test.ts'], 60_000),
+      project('host', ['test/host/**/*.test.ts'], 90_000),
+      project('kills', ['test/kills/**/*.test.ts'], 300_000),
       project('interop', ['test/interop/**/*.test.ts'], 120_000),
       project('fuzz', ['test/fuzz/**/*.test.ts'], 240_000),
     ],

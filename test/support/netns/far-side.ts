@@ -22,7 +22,7 @@ export function startFarSide(space: Namespace, options: FarSideOptions): FarSide
   let next = 0
   createInterface(child.stdout).on('line', (line) => {
     if (!line.startsWith('{')) return
-    const answer = JSON.parse(line) as { id: number }
+    const answer = JSON.parse(line) as { id: number; answer?: unknown; error?: string }
     waiting.get(answer.id)?.(answer)
     waiting.delete(answer.id)
   })

@@ -85,7 +85,7 @@ async function addressOf(space: Namespace, device: string, v4: string, v6: strin
 async function privateFiles(space: Namespace, resolvConf: string): Promise<void> {
   const script = `
     mount -t tmpfs none /run && mkdir -p /run/lock /run/netns /run/sshd
-mount -t tmpfs none /var/lib
+    mount -t tmpfs none /var/lib
     etc=$(mktemp -d) && mount -t tmpfs none "$etc" && cp -a /etc/. "$etc" 2>/dev/null
     rm -f "$etc/resolv.conf" && printf '%s' "$RESOLV_CONF" > "$etc/resolv.conf"
     printf '127.0.0.1 localhost\\n::1 localhost ip6-localhost\\n' > "$etc/hosts"

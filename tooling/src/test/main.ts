@@ -13,10 +13,10 @@ const words = process.argv.slice(2)
 const long = words.includes('--long')
 const wanted = words.filter((word) => !word.startsWith('-'))
 // Unit and fuzz tests first: what they find is cheapest to mend.
-const projects = wanted.length > 0 ? wanted : ['unit', 'fuzz', 'e2e', 'interop']
+const projects = wanted.length > 0 ? wanted : ['unit', 'fuzz', 'e2e', 'host', 'kills', 'interop']
 
 /** They measure speeds side by side and start many programs: one file at a time. */
-const alone = new Set(['e2e', 'interop'])
+const alone = new Set(['e2e', 'host', 'kills', 'interop'])
 
 const scratch = mkdtempSync(join(tmpdir(), 'ziti-tunnel-test-'))
 
