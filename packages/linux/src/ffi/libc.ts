@@ -1,0 +1,109 @@
+import { createRequire } from 'node:module'
+import { endianness } from 'node:os'
+import { CodedError } from '@tunnel/flow'
+import type * as Koffi from 'koffi'
+
+/**
+ * The functions of the C library that this package calls, each declared once. What they return is the kernel's: -1 means
+ * that `errno()` has the reason. Structures are laid out by hand in byte arrays, for 64-bit little-endian machines.
+ */
+export interface Libc {
+  socket(domain: number, type: number, protocol: number): number
+  bind(fd: number, address: Uint8Array, length: number): number
+  listen(fd: number, backlog: number): number
+  connect(fd: number, address: Uint8Array, length: number): number
+  getsockname(fd: number, address: Uint8Array, length: Uint8Array): number
+  setsockopt(fd: number, level: number, option: number, value: Uint8Array, length: number): number
+  getsockopt(fd: number, level: number, option: number, value: Uint8Array, length: Uint8Array): number
+  send(fd: number, bytes: Uint8Array, length: number, flags: number): number
+  recv(fd: number, bytes: Uint8Array, length: number, flags: number): number
+  recvmmsg(fd: number, messages: Uint8Array, count: number, flags: number, timeout: null): number
+  sendmmsg(fd: number, messages: Uint8Array, count: number, flags: number): number
+  open(path: string, flags: number, mode: number): number
+  ioctl(fd: number, request: number, argument: Uint8Array): number
+  close(fd: number): number
+}
+
+const declarations: Readonly<Record<keyof Libc, string>> = {
+  socket: 'int socket(int domain, int type, int protocol)',
+  bind: 'int bind(int fd, const void *address, unsigned int length)',
+  listen: 'int listen(int fd, int backlog)',
+  connect: 'int connect(int fd, const void *address, unsigned int length)',
+  getsockname: 'int getsockname(int fd, void *address, void *length)',
+  setsockopt: 'int setsockopt(int fd, int level, int option, const void *value, unsigned int length)',
+  getsockopt: 'int getsockopt(int fd, int level, int option, void *value, void *length)',
+  // ssize_t is unknown to koffi.
+  send: 'int64_t send(int fd, const void *bytes, size_t length, int flags)',
+  recv: 'int64_t recv(int fd, void *bytes, size_t length, int flags)',
+  recvmmsg: 'int recvmmsg(int fd, void *messages, unsigned int count, int flags, void *timeout)',
+  sendmmsg: 'int sendmmsg(int fd, void *messages, unsigned int count, int flags)',
+  open: 'int open(const char *path, int flags, unsigned int mode)',
+  ioctl: 'int ioctl(int fd, unsigned long request, void *argument)',
+  close: 'int close(int fd)',
+}
+
+/** A wait on libuv's own loop: nothing blocks, no thread is taken, and an exit does not wait for it. */
+export interface PollHandle {
+  close(): void
+  ref(): void
+  unref(): void
+}
+
+// koffi has this since 2.10, under `node`, and leaves it out of its types.
+interface LoopPolling {
+  readonly node?: { poll?(fd: number, options: { readable: boolean; writable: boolean }, call: (status: number) => void): PollHandle }
+}
+
+let loadedKoffi: typeof Koffi | undefined
+let loadedLibc: Libc | undefined
+
+// Loaded at the first call: importing this package runs nothing, and works where no call is possible.
+function koffi(): typeof Koffi {
+  if (loadedKoffi) return loadedKoffi
+  if (process.platform !== 'linux' || endianness() !== 'LE' || !['x64', 'arm64', 'riscv64', 'loong64'].includes(process.arch)) {
+    throw new CodedError(
+      'linux.unsupported',
+      `System calls work on 64-bit little-endian Linux only, this is ${process.platform} on ${process.arch}`,
+    )
+  }
+  try {
+    loadedKoffi = createRequire(import.meta.url)('koffi') as typeof Koffi
+    return loadedKoffi
+  } catch (cause) {
+    throw new CodedError(
+      'linux.unsupported',
+      `Cannot load koffi, which makes the system calls: ${cause instanceof Error ? cause.message : String(cause)}. ` +
+        'Install with optional dependencies, on a platform that koffi has a build for',
+      { cause },
+    )
+  }
+}
+
+/** The C library of this process, glibc or musl. Throws `linux.unsupported`. */
+export function libc(): Libc {
+  if (loadedLibc) return loadedLibc
+  const library = koffi().load(null)
+  const functions = Object.entries(declarations).map(([name, declaration]) => [name, library.func(declaration)])
+  loadedLibc = Object.fromEntries(functions) as Libc
+  return loadedLibc
+}
+
+/** Why the last call returned -1, as a positive number. To be asked at once: any other call may change it. */
+export function errno(): number {
+  return koffi().errno()
+}
+
+/** Where the bytes lie, for structures that point to them. Whoever stores the address keeps the array. */
+export function addressOf(bytes: Uint8Array): bigint {
+  return koffi().address(bytes)
+}
+
+/**
+ * Calls whenever `fd` is readable (or writable), level-triggered, from libuv's poll phase. That is outside of any
+ * callback scope of Node's: do no more in it than to plan work, by `setImmediate`. Close it before `fd`.
+ */
+export function pollDescriptor(fd: number, wanted: 'readable' | 'writable', call: () => void): PollHandle {
+  const { poll } = (koffi() as typeof Koffi & LoopPolling).node ?? {}
+  if (!poll) throw new CodedError('linux.unsupported', 'This version of koffi cannot wait for descriptors. Install koffi 3.3')
+  return poll(fd, { readable: wanted === 'readable', writable: wanted === 'writable' }, call)
+}
