@@ -26,6 +26,22 @@ export interface RecordData {
   readonly SRV: { readonly priority: number; readonly weight: number; readonly port: number; readonly target: string }
   readonly SOA: SoaData
   readonly CAA: { readonly flags: number; readonly tag: string; readonly value: string }
+  readonly DS: { readonly keyTag: number; readonly algorithm: number; readonly digestType: number; readonly digest: Uint8Array }
+  readonly HINFO: { readonly cpu: string; readonly os: string }
+  readonly NAPTR: NaptrData
+  /** `fingerprint` in hexadecimal digits. */
+  readonly SSHFP: { readonly algorithm: number; readonly hash: number; readonly fingerprint: string }
+  readonly TLSA: { readonly usage: number; readonly selector: number; readonly matchingType: number; readonly certificate: Uint8Array }
+}
+
+/** RFC 3403 4.1. */
+export interface NaptrData {
+  readonly order: number
+  readonly preference: number
+  readonly flags: string
+  readonly services: string
+  readonly regexp: string
+  readonly replacement: string
 }
 
 /** RFC 1035 3.3.13; `minimum` is how long a negative answer may be kept (RFC 2308 4). */
@@ -40,8 +56,9 @@ export interface SoaData {
 }
 
 export type KnownRecordType = keyof RecordData
+export type UncommonRecordType = 'CAA' | 'DS' | 'HINFO' | 'NAPTR' | 'SSHFP' | 'TLSA'
 
 /** Any other type: its data as bytes, as RFC 3597 has it. */
 export type OtherRecordType =
-  | `TYPE${number}` | 'AFSDB' | 'APL' | 'CDNSKEY' | 'CDS' | 'CERT' | 'DHCID' | 'DNSKEY' | 'DS' | 'HINFO' | 'HIP' | 'IPSECKEY' | 'KEY' | 'KX' | 'LOC' | 'NAPTR'
-  | 'NSEC' | 'NSEC3' | 'NSEC3PARAM' | 'RP' | 'RRSIG' | 'SIG' | 'SPF' | 'SSHFP' | 'TLSA' | 'URI'
+  | `TYPE${number}` | 'AFSDB' | 'APL' | 'CDNSKEY' | 'CDS' | 'CERT' | 'DHCID' | 'DNSKEY' | 'HIP' | 'IPSECKEY' | 'KEY' | 'KX' | 'LOC'
+  | 'NSEC' | 'NSEC3' | 'NSEC3PARAM' | 'RP' | 'RRSIG' | 'SIG' | 'SPF' | 'URI'
