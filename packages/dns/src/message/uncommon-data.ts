@@ -1,38 +1,31 @@
-import { record as codecOf } from 'dns-packet'
+import { decode, encode, type Answer } from 'dns-packet'
 import type { UncommonRecordType } from './record.ts'
 
+/** A message of one record of the root has its data here: header 12, root 1, type 2, class 2, TTL 4, length 2. */
+const dataAt = 23
+
+const numbers: Readonly<Record<UncommonRecordType, number>> = { HINFO: 13, NAPTR: 35, DS: 43, SSHFP: 44, TLSA: 52, CAA: 257 }
+
+export const isUncommonType = (type: string): type is UncommonRecordType => Object.hasOwn(numbers, type)
+
 /**
- * Data of types that are seldom served, by dns-packet. It gets each record's data alone, never the message: there is nothing in it for a pointer to
- * follow. Its Buffers are made and taken at this door.
+ * The data of a type that is seldom served, by dns-packet; its Buffers are made and taken at this door. Throws dns-packet's error when a field is
+ * missing or of the wrong kind.
  */
-interface Codec {
-  encode(data: unknown): Uint8Array
-  decode: ((bytes: Uint8Array, offset: number) => unknown) & { bytes: number }
-}
-
-const uncommon: ReadonlySet<string> = new Set<UncommonRecordType>(['CAA', 'DS', 'HINFO', 'NAPTR', 'SSHFP', 'TLSA'])
-
-export const isUncommonType = (type: string): type is UncommonRecordType => uncommon.has(type)
-
-/** The data without its length. Throws dns-packet's error when a field is missing or of the wrong kind. */
 export function encodeUncommonData(type: UncommonRecordType, data: object): Uint8Array {
   const fields = Object.entries(data).map(([name, value]: [string, unknown]) => [name, value instanceof Uint8Array ? Buffer.from(value) : value] as const)
-  return codec(type).encode(Object.fromEntries(fields)).subarray(2)
+  const record = { name: '.', type, class: 'IN', ttl: 0, data: Object.fromEntries(fields) } as unknown as Answer
+  return encode({ type: 'response', answers: [record] }).subarray(dataAt)
 }
 
-/** `undefined` for data that is not of its type. */
+/** `undefined` for data that is not of its type. dns-packet sees the data alone, never the message: there is nothing for a pointer to follow. */
 export function parseUncommonData(type: UncommonRecordType, data: Uint8Array): object | undefined {
-  const framed = Buffer.alloc(data.length + 2)
-  framed.writeUInt16BE(data.length)
-  framed.set(data, 2)
   try {
-    const { decode } = codec(type)
-    const parsed = decode(framed, 0)
-    return decode.bytes === framed.length ? (parsed as object) : undefined
+    const framed = encode({ type: 'response', answers: [{ name: '.', type: 'NULL', class: 'IN', ttl: 0, data: Buffer.from(data) }] })
+    framed.writeUInt16BE(numbers[type], 13)
+    const [record] = decode(framed).answers ?? []
+    return decode.bytes === framed.length && record && 'data' in record ? (record.data as object) : undefined
   } catch {
     return undefined
   }
 }
-
-/** The types of dns-packet leave this export out. */
-const codec = (type: UncommonRecordType): Codec => (codecOf as (type: string) => Codec)(type)
