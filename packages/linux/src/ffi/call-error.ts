@@ -10,6 +10,7 @@ import { errno } from './libc.ts'
  * - `linux.exists`: what should be made is there already.
  * - `linux.missing`: what should be used or removed is not there.
  * - `linux.unsupported`: this kernel, platform or build of koffi cannot do it.
+ * - `linux.invalid`: what was asked for makes no sense, before any call was made.
  * - `linux.call-failed`: anything else.
  */
 export type LinuxErrorCode =
@@ -17,6 +18,7 @@ export type LinuxErrorCode =
   | 'linux.exists'
   | 'linux.missing'
   | 'linux.unsupported'
+  | 'linux.invalid'
   | 'linux.call-failed'
 
 const codes: Readonly<Record<string, LinuxErrorCode>> = {

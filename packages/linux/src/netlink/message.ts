@@ -20,6 +20,8 @@ export interface NetlinkMessage {
   readonly type: number
   readonly flags: number
   readonly sequence: number
+  /** Of whoever asked. */
+  readonly port: number
   readonly payload: Uint8Array
 }
 
@@ -46,6 +48,7 @@ export function parseMessages(bytes: Uint8Array): NetlinkMessage[] | undefined {
       type: view.getUint16(at + 4, true),
       flags: view.getUint16(at + 6, true),
       sequence: view.getUint32(at + 8, true),
+      port: view.getUint32(at + 12, true),
       payload: bytes.subarray(at + messageHeaderBytes, at + length),
     })
     at += align4(length)

@@ -1,5 +1,6 @@
+import { constants } from 'node:os'
 import { CodedError } from '@tunnel/flow'
-import { callError, checked, isRetryLater } from '../ffi/call-error.ts'
+import { callError, checked } from '../ffi/call-error.ts'
 import {
   AF_NETLINK,
   MSG_DONTWAIT,
@@ -35,6 +36,8 @@ import {
 /** A conversation with one netlink family, synchronous: the kernel answers within the call that asks. */
 export interface NetlinkSocket {
   readonly fd: number
+  /** By which the kernel names this socket in what it tells others. */
+  readonly port: number
   /**
    * Sends one message and gives the payloads of all that answers it, without their headers. REQUEST is added, and ACK unless it is
    * a DUMP. Throws what the kernel refuses; the text of its extended acknowledgement is in the message.
@@ -45,6 +48,8 @@ export interface NetlinkSocket {
    * place. Throws the first that was refused, its place in `detail.index`; a message with ACK that got no answer counts as refused.
    */
   sendBatch(messages: Uint8Array): void
+  /** The same, with what the kernel said to each: `undefined` to a message without ACK that was not refused. */
+  exchange(messages: Uint8Array): readonly (Acknowledgement | undefined)[]
   close(): void
 }
 
@@ -53,7 +58,8 @@ const receiveBufferBytes = 16 << 20
 /** No single answer is longer: the kernel builds lists in pieces of at most 32 KiB, and a rule with its comment is shorter. */
 const answerMaxBytes = 1 << 18
 const dumpAttempts = 8
-const ENOBUFS = 105
+const { ENOBUFS, EINTR, EAGAIN } = constants.errno
+const noAnswer: Acknowledgement = { errno: constants.errno.ETIMEDOUT, text: 'the kernel did not answer' }
 
 /** `protocol`: 0 routes, links, addresses and rules; 12 netfilter. */
 export function openNetlink(protocol: number): NetlinkSocket {
@@ -65,7 +71,9 @@ export function openNetlink(protocol: number): NetlinkSocket {
     const address = new Uint8Array(12)
     address[0] = AF_NETLINK
     checked(libc().bind(fd, address, address.length), 'bind', doing)
-    return new FfiNetlinkSocket(fd)
+    const length = new Uint8Array([address.length, 0, 0, 0])
+    checked(libc().getsockname(fd, address, length), 'getsockname', doing)
+    return new FfiNetlinkSocket(fd, new DataView(address.buffer).getUint32(4, true))
   })
 }
 
@@ -76,13 +84,15 @@ function growBuffer(fd: number, force: number, plain: number, bytes: number): vo
 
 class FfiNetlinkSocket implements NetlinkSocket {
   readonly fd: number
+  readonly port: number
   #closed = false
   #sequence = 0
   #sendBufferBytes = 0
   readonly #answer = new Uint8Array(answerMaxBytes)
 
-  constructor(fd: number) {
+  constructor(fd: number, port: number) {
     this.fd = fd
+    this.port = port
   }
 
   request(type: number, flags: number, payload: Uint8Array): Uint8Array[] {
@@ -96,31 +106,37 @@ class FfiNetlinkSocket implements NetlinkSocket {
     }
   }
 
+  exchange(messages: Uint8Array): readonly (Acknowledgement | undefined)[] {
+    return this.#exchange(messages, wantedAnswers(messages).length)
+  }
+
   sendBatch(messages: Uint8Array): void {
-    const acknowledged = countMessages(messages)
-    if (acknowledged.length === 0) return
-    const first = this.#send(messages, acknowledged.length)
-    const refused: { index: number; answer: Acknowledgement }[] = []
-    // The kernel has worked through all of it when send returns: what it has to say lies in the receive queue.
-    for (let batch = this.#receive(MSG_DONTWAIT); batch; batch = this.#receive(MSG_DONTWAIT)) {
-      for (const message of batch) {
-        const index = (message.sequence - first) >>> 0
-        if (message.type !== NLMSG_ERROR || index >= acknowledged.length) continue
-        const answer = parseAcknowledgement(message)
-        acknowledged[index] = false
-        if (answer && answer.errno !== 0) refused.push({ index, answer })
-      }
-    }
-    const worst = refused.sort((left, right) => left.index - right.index)[0]
-    if (worst) throw batchError(worst.index, acknowledgementError(worst.answer, `make change ${worst.index + 1} of ${acknowledged.length}`))
-    const silent = acknowledged.indexOf(true)
-    if (silent >= 0) throw batchError(silent, new CodedError('linux.call-failed', `The kernel did not answer message ${silent} of a batch`))
+    const wanted = wantedAnswers(messages)
+    const answers = this.#exchange(messages, wanted.length)
+    const refused = answers.findIndex((answer) => answer !== undefined && answer.errno !== 0)
+    const silent = refused >= 0 ? -1 : answers.findIndex((answer, index) => answer === undefined && wanted[index])
+    const index = Math.max(refused, silent)
+    if (index >= 0) throw batchError(index, `make change ${index + 1} of ${answers.length}`, answers[index])
   }
 
   close(): void {
     if (this.#closed) return
     this.#closed = true
     libc().close(this.fd)
+  }
+
+  #exchange(messages: Uint8Array, count: number): (Acknowledgement | undefined)[] {
+    const answers = Array.from<Acknowledgement | undefined>({ length: count })
+    if (count === 0) return answers
+    const first = this.#send(messages, count)
+    // The kernel has worked through all of it when send returns: what it has to say lies in the receive queue.
+    for (let batch = this.#receive(); batch; batch = this.#receive()) {
+      for (const message of batch) {
+        const index = (message.sequence - first) >>> 0
+        if (message.type === NLMSG_ERROR && index < count) answers[index] = parseAcknowledgement(message)
+      }
+    }
+    return answers
   }
 
   /** Numbers the messages in place and sends them in one call; gives the first number. */
@@ -142,29 +158,29 @@ class FfiNetlinkSocket implements NetlinkSocket {
     }
     while (libc().send(this.fd, messages, messages.length, 0) < 0) {
       const number = errno()
-      if (!isRetryLater(number)) throw callError(`send ${messages.length} bytes to the kernel`, 'send', number)
+      if (number !== EINTR) throw callError(`send ${messages.length} bytes to the kernel`, 'send', number)
     }
     return first
   }
 
   /** Every message of the next datagram; `undefined` when there is none. */
-  #receive(flags: number): NetlinkMessage[] | undefined {
+  #receive(): NetlinkMessage[] | undefined {
     for (;;) {
-      const length = libc().recv(this.fd, this.#answer, this.#answer.length, flags | MSG_TRUNC)
+      const length = libc().recv(this.fd, this.#answer, this.#answer.length, MSG_DONTWAIT | MSG_TRUNC)
       if (length >= 0 && length <= this.#answer.length) {
         const messages = parseMessages(this.#answer.subarray(0, length))
         if (messages) return messages
       }
       const number = length >= 0 ? ENOBUFS : errno()
-      if (!isRetryLater(number)) throw callError('read the answer of the kernel', 'recv', number)
-      if (flags & MSG_DONTWAIT) return undefined
+      if (number === EAGAIN) return undefined
+      if (number !== EINTR) throw callError('read the answer of the kernel', 'recv', number)
     }
   }
 
   /** What was asked for, until the acknowledgement that ends it. */
   #collect(sequence: number): Uint8Array[] {
     const answers: Uint8Array[] = []
-    for (let batch = this.#receive(MSG_DONTWAIT); batch; batch = this.#receive(MSG_DONTWAIT)) {
+    for (let batch = this.#receive(); batch; batch = this.#receive()) {
       for (const message of batch) {
         if (message.sequence !== sequence) continue
         if (message.type !== NLMSG_ERROR) {
@@ -173,43 +189,46 @@ class FfiNetlinkSocket implements NetlinkSocket {
         }
         const answer = parseAcknowledgement(message)
         if (answer?.errno === 0) return answers
-        throw acknowledgementError(answer ?? { errno: ENOBUFS, text: 'unreadable answer' }, 'change or read the network settings')
+        throw acknowledgementError(answer ?? noAnswer, 'change or read the network settings')
       }
     }
-    throw new CodedError('linux.call-failed', 'The kernel did not answer a netlink request')
+    throw acknowledgementError(noAnswer, 'change or read the network settings')
   }
 
   /** A list until its end; `undefined` when it changed while it was read. */
   #collectDump(sequence: number): Uint8Array[] | undefined {
     const answers: Uint8Array[] = []
     let interrupted = false
-    for (let batch = this.#receive(MSG_DONTWAIT); batch; batch = this.#receive(MSG_DONTWAIT)) {
+    for (let batch = this.#receive(); batch; batch = this.#receive()) {
       for (const message of batch) {
         if (message.sequence !== sequence) continue
         interrupted ||= (message.flags & NLM_F_DUMP_INTR) !== 0
         if (message.type === NLMSG_DONE) return interrupted ? undefined : answers
         if (message.type !== NLMSG_ERROR) answers.push(message.payload.slice())
-        else throw acknowledgementError(parseAcknowledgement(message) ?? { errno: ENOBUFS, text: undefined }, 'read the network settings')
+        else throw acknowledgementError(parseAcknowledgement(message) ?? noAnswer, 'read the network settings')
       }
     }
-    throw new CodedError('linux.call-failed', 'The kernel did not finish a netlink list')
+    throw acknowledgementError(noAnswer, 'read the network settings')
   }
 }
 
-/** One entry for each message: whether an acknowledgement is due. Throws RangeError when a length lies. */
-function countMessages(messages: Uint8Array): boolean[] {
+/** Of each message, whether it asks for an acknowledgement. Throws RangeError when a length lies. */
+function wantedAnswers(messages: Uint8Array): boolean[] {
   const view = new DataView(messages.buffer, messages.byteOffset, messages.byteLength)
-  const due: boolean[] = []
+  const wanted: boolean[] = []
   let at = 0
   while (at < messages.length) {
     const length = messages.length - at < messageHeaderBytes ? 0 : view.getUint32(at, true)
-    if (length < messageHeaderBytes || align4(length) > messages.length - at) throw new RangeError(`Message ${due.length} of the batch has a false length`)
-    due.push((view.getUint16(at + 6, true) & NLM_F_ACK) !== 0)
+    if (length < messageHeaderBytes || align4(length) > messages.length - at) {
+      throw new RangeError(`Message ${wanted.length} of the batch has a false length`)
+    }
+    wanted.push((view.getUint16(at + 6, true) & NLM_F_ACK) !== 0)
     at += align4(length)
   }
-  return due
+  return wanted
 }
 
-function batchError(index: number, error: CodedError): CodedError {
+function batchError(index: number, doing: string, answer: Acknowledgement | undefined): CodedError {
+  const error = acknowledgementError(answer ?? noAnswer, doing)
   return new CodedError(error.code, error.message, { detail: { ...error.detail, index } })
 }

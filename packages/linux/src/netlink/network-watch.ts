@@ -1,0 +1,108 @@
+import { constants } from 'node:os'
+import { callError, checked } from '../ffi/call-error.ts'
+import {
+  AF_NETLINK,
+  MSG_DONTWAIT,
+  MSG_TRUNC,
+  NETLINK_ADD_MEMBERSHIP,
+  SOCK_RAW,
+  SOL_NETLINK,
+  SOL_SOCKET,
+  SO_RCVBUFFORCE,
+} from '../ffi/constants.ts'
+import { openDescriptor, preparing, setOption, trySetOption } from '../ffi/descriptor.ts'
+import { errno, libc, pollDescriptor } from '../ffi/libc.ts'
+import { RTM_DELADDR, RTM_DELLINK, RTM_NEWADDR, RTM_NEWLINK } from './link.ts'
+import { parseMessages, type NetlinkMessage } from './message.ts'
+import { RTM_DELROUTE, RTM_NEWROUTE } from './route.ts'
+import { RTM_DELRULE, RTM_NEWRULE } from './rule.ts'
+
+export interface NetworkEvent {
+  /** `lost`: events were dropped, anything may have changed. */
+  readonly kind: 'route' | 'rule' | 'address' | 'link' | 'lost'
+  readonly removed: boolean
+  /** Made through the route control that watches. */
+  readonly own: boolean
+}
+
+/** RTNLGRP_: link, IPv4 address, route and rule, IPv6 address, route and rule. */
+const groups = [1, 5, 7, 8, 9, 11, 19]
+const kinds: Readonly<Record<number, Omit<NetworkEvent, 'own'>>> = {
+  [RTM_NEWROUTE]: { kind: 'route', removed: false },
+  [RTM_DELROUTE]: { kind: 'route', removed: true },
+  [RTM_NEWRULE]: { kind: 'rule', removed: false },
+  [RTM_DELRULE]: { kind: 'rule', removed: true },
+  [RTM_NEWADDR]: { kind: 'address', removed: false },
+  [RTM_DELADDR]: { kind: 'address', removed: true },
+  [RTM_NEWLINK]: { kind: 'link', removed: false },
+  [RTM_DELLINK]: { kind: 'link', removed: true },
+}
+const bufferBytes = 1 << 16
+/** One turn reads no more: a flood of changes does not stop the program. */
+const datagramsPerTurn = 256
+
+/** Follows what the kernel tells of changes to the network. `ownPort` is the netlink port whose changes are `own`. */
+export function watchNetwork(ownPort: number, changed: (events: readonly NetworkEvent[]) => void): { close(): void } {
+  const fd = openWatch()
+  const buffer = new Uint8Array(bufferBytes)
+  let planned = false
+  let closed = false
+  const drain = (): void => {
+    planned = false
+    if (closed) return
+    const events = readEvents(fd, buffer, ownPort)
+    if (events.length > 0) changed(events)
+  }
+  const poll = pollDescriptor(fd, 'readable', () => {
+    if (planned) return
+    planned = true
+    setImmediate(drain)
+  })
+  poll.unref()
+  return {
+    close: () => {
+      if (closed) return
+      closed = true
+      poll.close()
+      libc().close(fd)
+    },
+  }
+}
+
+function openWatch(): number {
+  const doing = 'watch the network settings'
+  return preparing(openDescriptor(AF_NETLINK, SOCK_RAW, 0, doing), (fd) => {
+    trySetOption(fd, SOL_SOCKET, SO_RCVBUFFORCE, 1 << 20)
+    const address = new Uint8Array(12)
+    address[0] = AF_NETLINK
+    checked(libc().bind(fd, address, address.length), 'bind', doing)
+    for (const group of groups) setOption(fd, SOL_NETLINK, NETLINK_ADD_MEMBERSHIP, group, doing)
+    return fd
+  })
+}
+
+function readEvents(fd: number, buffer: Uint8Array, ownPort: number): NetworkEvent[] {
+  const events: NetworkEvent[] = []
+  for (let count = 0; count < datagramsPerTurn; count++) {
+    const length = libc().recv(fd, buffer, buffer.length, MSG_DONTWAIT | MSG_TRUNC)
+    if (length < 0) {
+      const number = errno()
+      if (number === constants.errno.EAGAIN) break
+      if (number !== constants.errno.ENOBUFS && number !== constants.errno.EINTR) throw callError('watch the network settings', 'recv', number)
+      if (number === constants.errno.ENOBUFS) events.push({ kind: 'lost', removed: false, own: false })
+      continue
+    }
+    const messages = length <= buffer.length ? parseMessages(buffer.subarray(0, length)) : undefined
+    if (!messages) events.push({ kind: 'lost', removed: false, own: false })
+    for (const message of messages ?? []) {
+      const event = toEvent(message, ownPort)
+      if (event) events.push(event)
+    }
+  }
+  return events
+}
+
+function toEvent(message: NetlinkMessage, ownPort: number): NetworkEvent | undefined {
+  const event = kinds[message.type]
+  return event && { ...event, own: message.port === ownPort }
+}
