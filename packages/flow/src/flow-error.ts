@@ -8,6 +8,7 @@ import { CodedError } from './coded-error.ts'
  * - `flow.aborted`: it was destroyed here, or its transport closed, before both halves had ended.
  * - `flow.transport`: the transport failed otherwise; `detail.errno` says how (`ETIMEDOUT`, `ENETUNREACH`).
  * - `flow.attached`: `attach` was called twice (thrown). A defect of the program that attaches.
+ * - `flow.answered`: a request was accepted or refused twice (thrown). A defect of the program that answers.
  * - `flow.connect-refused`, `flow.connect-unreachable`, `flow.connect-timeout`, `flow.connect-failed`: no connection came about.
  */
 export type FlowErrorCode =
@@ -16,6 +17,7 @@ export type FlowErrorCode =
   | 'flow.aborted'
   | 'flow.transport'
   | 'flow.attached'
+  | 'flow.answered'
   | 'flow.connect-refused'
   | 'flow.connect-unreachable'
   | 'flow.connect-timeout'
@@ -29,6 +31,10 @@ export function createOverrunError(queuedBytes: number, limitBytes: number): Cod
 
 export function createAttachedError(): CodedError {
   return new CodedError('flow.attached', 'This flow already has a handler: attach is called exactly once')
+}
+
+export function createAnsweredError(): CodedError {
+  return new CodedError('flow.answered', 'This request is answered already: accept or refuse it once')
 }
 
 export function createResetError(cause?: unknown): CodedError {

@@ -12,7 +12,6 @@ import type { ListenerSpec } from './listener.ts'
  * - `proxy.listen-failed`: anything else; `detail.errno` says what.
  * - `proxy.closed`: the interceptor was closed.
  * - `proxy.spec-invalid`: a line that `parseProxySpec` cannot read.
- * - `proxy.answered`: a request was answered twice (thrown). A defect of the program.
  */
 export type ProxyErrorCode =
   | 'proxy.port-in-use'
@@ -23,7 +22,6 @@ export type ProxyErrorCode =
   | 'proxy.listen-failed'
   | 'proxy.closed'
   | 'proxy.spec-invalid'
-  | 'proxy.answered'
 
 interface Explanation {
   readonly code: ProxyErrorCode

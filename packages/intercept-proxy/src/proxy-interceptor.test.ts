@@ -256,7 +256,7 @@ describe('TCP', () => {
     await until(() => got.length === 3 && events.includes('close'))
     expect(got).toEqual(['early', 'end', 'close undefined'])
     expect(events).toEqual(['data answer', 'end', 'close'])
-    expect(() => request.accept()).toThrow(expect.objectContaining({ code: 'proxy.answered' }))
+    expect(() => request.accept()).toThrow(expect.objectContaining({ code: 'flow.answered' }))
   })
 
   it('refuses by reset', async () => {

@@ -1,8 +1,8 @@
 import { createSocket, type RemoteInfo, type Socket } from 'node:dgram'
 import { isIPv6 } from 'node:net'
-import { CodedError, formatEndpoint, unmapAddress, type Clock, type DatagramFlow, type Endpoint, type Milliseconds, type UdpRequest } from '@tunnel/flow'
+import { formatEndpoint, unmapAddress, type Clock, type Endpoint, type Milliseconds, type UdpRequest } from '@tunnel/flow'
+import { UdpSession, UdpSessionRequest } from '@tunnel/flow/node'
 import type { Listener, ListenerSpec } from './listener.ts'
-import { UdpSession } from './udp-session.ts'
 
 /** Bytes that may wait for the kernel; more is dropped. */
 const sendLimitBytes = 1024 * 1024
@@ -111,7 +111,7 @@ export class UdpListener implements Listener {
     })
     this.#sessions.set(key, session)
     session.received(datagram)
-    this.#options.onRequest(new SessionRequest(session, remote, this.#local, this.service))
+    this.#options.onRequest(new UdpSessionRequest(session, { from: remote, to: this.#local, service: this.service }))
   }
 
   #transmit(datagram: Uint8Array, to: Endpoint): boolean {
@@ -131,38 +131,5 @@ export class UdpListener implements Listener {
     this.#stopped = true
     for (const session of this.#sessions.values()) session.close()
     this.#socket.close()
-  }
-}
-
-class SessionRequest implements UdpRequest {
-  readonly protocol = 'udp'
-  readonly from: Endpoint
-  readonly to: Endpoint
-  readonly service: string
-  readonly #session: UdpSession
-  #answered = false
-
-  constructor(session: UdpSession, from: Endpoint, to: Endpoint, service: string) {
-    this.#session = session
-    this.from = from
-    this.to = to
-    this.service = service
-  }
-
-  accept(): DatagramFlow {
-    this.#answer()
-    this.#session.accepted = true
-    return this.#session
-  }
-
-  /** UDP has no word for it that a program could send; silence is the answer. */
-  refuse(): void {
-    this.#answer()
-    this.#session.close()
-  }
-
-  #answer(): void {
-    if (this.#answered) throw new CodedError('proxy.answered', 'This request is answered already: accept or refuse it once')
-    this.#answered = true
   }
 }

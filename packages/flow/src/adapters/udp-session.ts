@@ -1,26 +1,27 @@
-import {
-  createAttachedError,
-  maxDatagramBytes,
-  type Clock,
-  type CodedError,
-  type DatagramFlow,
-  type DatagramHandler,
-  type FlowInfo,
-  type Milliseconds,
-} from '@tunnel/flow'
+import type { Clock, Milliseconds } from '../clock.ts'
+import type { CodedError } from '../coded-error.ts'
+import { maxDatagramBytes } from '../datagram.ts'
+import type { Endpoint } from '../endpoint.ts'
+import { createAnsweredError, createAttachedError } from '../flow-error.ts'
+import type { DatagramFlow, DatagramHandler, FlowInfo } from '../flow.ts'
+import { copyBytes } from '../hold.ts'
+import type { UdpRequest } from '../request.ts'
 
 export interface UdpSessionOptions {
   readonly info: FlowInfo
   readonly clock: Clock
+  /** The session ends when nothing has passed for so long. */
   readonly idle: Milliseconds
+  /** Datagrams that wait until the request is accepted and its flow attached; more are dropped. */
   readonly queue: number
-  /** False: dropped. */
+  /** Sends to the client. The bytes are borrowed until it returns. False: dropped. */
   readonly transmit: (datagram: Uint8Array) => boolean
+  /** A datagram of the client found no place in the queue. */
   readonly onDrop: () => void
   readonly onClose: () => void
 }
 
-/** What one client address sends to one listener, and what goes back. Ends when nothing has passed for `idle`. */
+/** What one client sends to one destination, and what goes back: how a UDP socket with many clients shows each as a flow. */
 export class UdpSession implements DatagramFlow {
   readonly info: FlowInfo
   accepted = false
@@ -70,12 +71,12 @@ export class UdpSession implements DatagramFlow {
     if (handler && this.#started) process.nextTick(() => handler.close(error))
   }
 
-  /** Takes one datagram of the client. The bytes are ours. */
+  /** Takes one datagram of the client, borrowed until the call returns. */
   received(datagram: Uint8Array): void {
     if (this.#closing) return
     this.#lastActive = this.#options.clock.now()
     if (this.#handler && this.#started) this.#handler.message(datagram)
-    else if (this.#early.length < this.#options.queue) this.#early.push(datagram)
+    else if (this.#early.length < this.#options.queue) this.#early.push(copyBytes(datagram))
     else this.#options.onDrop()
   }
 
@@ -85,5 +86,44 @@ export class UdpSession implements DatagramFlow {
     const left = this.#lastActive + idle - clock.now()
     if (left <= 0) this.close()
     else this.#cancelIdle = clock.after(left, this.#onIdle)
+  }
+}
+
+export interface UdpSessionRequestOptions {
+  readonly from: Endpoint
+  readonly to: Endpoint
+  readonly service?: string
+}
+
+/** Asks whether a session is wanted. Refused, it is closed and says nothing: UDP has no word for it. */
+export class UdpSessionRequest implements UdpRequest {
+  readonly protocol = 'udp'
+  readonly from: Endpoint
+  readonly to: Endpoint
+  declare readonly service?: string
+  readonly #session: UdpSession
+  #answered = false
+
+  constructor(session: UdpSession, { from, to, service }: UdpSessionRequestOptions) {
+    this.#session = session
+    this.from = from
+    this.to = to
+    if (service !== undefined) this.service = service
+  }
+
+  accept(): DatagramFlow {
+    this.#answer()
+    this.#session.accepted = true
+    return this.#session
+  }
+
+  refuse(): void {
+    this.#answer()
+    this.#session.close()
+  }
+
+  #answer(): void {
+    if (this.#answered) throw createAnsweredError()
+    this.#answered = true
   }
 }

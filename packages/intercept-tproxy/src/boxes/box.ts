@@ -1,0 +1,43 @@
+import type { Protocol } from '@tunnel/flow'
+import { formatAddress, type AddressRange } from '../address/prefix.ts'
+import type { Interval } from './intervals.ts'
+
+/** Destinations that are intercepted: every address, with every port, of one protocol. */
+export interface Box {
+  readonly to: AddressRange
+  readonly protocol: Protocol
+  readonly ports: Interval
+  /** Only packets from these addresses; from everywhere when absent. */
+  readonly from?: AddressRange
+}
+
+/** Equal boxes have equal keys. */
+export function boxKey({ to, protocol, ports, from }: Box): string {
+  const source = from ? ` from ${formatRange(from)}` : ''
+  return `${protocol} ${formatRange(to)}:${ports.low === ports.high ? ports.low : `${ports.low}-${ports.high}`}${source}`
+}
+
+export interface BoxChanges {
+  readonly added: readonly Box[]
+  readonly removed: readonly Box[]
+}
+
+/** What leads from one list to the other. */
+export function compareBoxes(before: ReadonlyMap<string, Box>, after: ReadonlyMap<string, Box>): BoxChanges {
+  return {
+    added: [...after].flatMap(([key, box]) => (before.has(key) ? [] : [box])),
+    removed: [...before].flatMap(([key, box]) => (after.has(key) ? [] : [box])),
+  }
+}
+
+export function byKey(boxes: Iterable<Box>): Map<string, Box> {
+  const keyed = new Map<string, Box>()
+  for (const box of boxes) keyed.set(boxKey(box), box)
+  return keyed
+}
+
+function formatRange({ family, low, high }: AddressRange): string {
+  const address = family === 6 ? `[${formatAddress(family, low)}]` : formatAddress(family, low)
+  if (low === high) return address
+  return `${address}-${family === 6 ? `[${formatAddress(family, high)}]` : formatAddress(family, high)}`
+}

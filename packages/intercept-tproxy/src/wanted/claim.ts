@@ -1,0 +1,45 @@
+import type { WantedIntercept } from '@tunnel/core/contracts'
+import { formatEndpoint, type Protocol } from '@tunnel/flow'
+import { prefixOfPattern } from '../address/pattern-prefix.ts'
+import { formatPrefix, type Prefix } from '../address/prefix.ts'
+import type { Wish } from '../boxes/disjoint.ts'
+import type { Interval } from '../boxes/intervals.ts'
+
+/** One address of one service, with one protocol and one range of ports: what the original makes one rule of. */
+export interface Claim {
+  readonly service: string
+  readonly to: Prefix
+  /** By the name of a host or domain: the address is one that we gave it. */
+  readonly named: boolean
+  readonly protocol: Protocol
+  readonly ports: Interval
+  /** `allowedSourceAddresses` of the family of `to`: from everywhere when absent. */
+  readonly sources?: readonly Prefix[]
+}
+
+/** For people, and equal for equal claims: `tcp 10.0.0.0/8:22-23 for service 'ssh'`. */
+export function describeClaim({ service, to, protocol, ports, sources }: Claim): string {
+  const from = sources ? ` from ${sources.map(formatPrefix).join(', ')}` : ''
+  const range = ports.low === ports.high ? '' : `-${ports.high}`
+  return `${protocol} ${formatEndpoint({ address: formatPrefix(to), port: ports.low })}${range}${from} for service '${service}'`
+}
+
+export function wishesOf({ to, protocol, ports, sources }: Claim): Wish[] {
+  if (!sources) return [{ to, protocol, ports }]
+  return sources.map((from) => ({ to, protocol, ports, from }))
+}
+
+/** The claims of a service on one of its addresses; none when no source of that family may use it. */
+export function claimsOf({ service, intercept }: WantedIntercept, to: Prefix, named: boolean): Claim[] {
+  const sources = intercept.allowedSourceAddresses && sourcesOf(intercept.allowedSourceAddresses, to)
+  if (sources?.length === 0) return []
+  return intercept.protocols.flatMap((protocol) =>
+    intercept.portRanges.map(({ low, high }) => ({ service: service.name, to, named, protocol, ports: { low, high }, ...(sources && { sources }) })),
+  )
+}
+
+type Sources = NonNullable<WantedIntercept['intercept']['allowedSourceAddresses']>
+
+function sourcesOf(patterns: Sources, { family }: Prefix): Prefix[] {
+  return patterns.flatMap((pattern) => prefixOfPattern(pattern) ?? []).filter((source) => source.family === family)
+}
