@@ -1,4 +1,5 @@
 import { formatEndpoint, type HostChange } from '@tunnel/flow'
+import { planFileWrite } from '../host-state/file-performers.ts'
 import { resolverError } from './resolver-error.ts'
 import type { ResolverFacts, ResolverWanted } from './resolver-facts.ts'
 import { withoutOurServers, withOurServers } from './resolv-conf.ts'
@@ -58,12 +59,8 @@ function planFile(facts: ResolverFacts, wanted: ResolverWanted): HostChange[] {
   if (file.state === 'dangling') throw resolverError('resolver.unsupported', `${file.path} links to ${file.target}, which does not exist. Start what writes it, or make ${file.path} a file`)
   if (!file.writable) throw resolverError('resolver.read-only', `${file.target} cannot be written (read-only file system, immutable file or a container). Set the nameserver where the file comes from, or use --resolver file:///etc/hosts`)
   const text = withOurServers(withoutOurServers(file.text), servers, orderIsIgnored(facts))
-  return [{
-    kind: 'file.write',
-    summary: `${file.target}: nameserver ${servers.join(' ')} first`,
-    parameters: { path: file.target, content: Buffer.from(text, 'latin1').toString('base64') },
-    undo: { kind: 'file.restore', summary: `${file.target} as it was before`, parameters: { path: file.target } },
-  }]
+  const change = planFileWrite({ path: file.path, content: text })
+  return [{ ...change, summary: `${file.target}: nameserver ${servers.join(' ')} first` }]
 }
 
 /** `rotate` takes the servers in turn, and musl asks all at once: an old server would say that our names do not exist. */

@@ -16,10 +16,9 @@ export class RootedFiles {
     this.#root = resolve(root)
   }
 
-  /** Text, byte for byte (latin1): a file that is not UTF-8 must come back as it was. */
   async text(path: string): Promise<string | undefined> {
     const real = await this.real(path)
-    return readFile(this.#below(real.path), 'latin1').catch(() => undefined)
+    return readFile(this.#below(real.path), 'utf8').catch(() => undefined)
   }
 
   async names(path: string): Promise<readonly string[]> {

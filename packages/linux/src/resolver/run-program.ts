@@ -3,13 +3,13 @@ import { access, constants } from 'node:fs/promises'
 import { join } from 'node:path'
 import { resolverError } from './resolver-error.ts'
 
-/** Daemons are often started without these. */
-const folders = [...(process.env['PATH'] ?? '').split(':').filter(Boolean), '/usr/local/sbin', '/usr/sbin', '/sbin', '/usr/bin', '/bin']
+/** Services are often started without the folders of administrators' programs. */
+const folders = (): string[] => [...(process.env['PATH'] ?? '').split(':').filter(Boolean), '/usr/local/sbin', '/usr/sbin', '/sbin', '/usr/bin', '/bin']
 const patienceMilliseconds = 10_000
 const outputLimitBytes = 1 << 20
 
 export async function findProgram(name: string): Promise<string | undefined> {
-  for (const folder of folders) {
+  for (const folder of folders()) {
     const path = join(folder, name)
     if (await access(path, constants.X_OK).then(() => true, () => false)) return path
   }
@@ -26,7 +26,7 @@ export interface ProgramResult {
 export function tryProgram(command: readonly string[], input = ''): Promise<ProgramResult> {
   const [program = '', ...words] = command
   return new Promise((resolve, reject) => {
-    const environment = { ...process.env, PATH: folders.join(':'), LC_ALL: 'C', SYSTEMD_PAGER: '', SYSTEMD_COLORS: '0' }
+    const environment = { ...process.env, PATH: folders().join(':'), LC_ALL: 'C', SYSTEMD_PAGER: '', SYSTEMD_COLORS: '0' }
     const child = spawn(program, words, { env: environment, timeout: patienceMilliseconds, killSignal: 'SIGKILL' })
     const said = { stdout: '', stderr: '' }
     for (const name of ['stdout', 'stderr'] as const) {
