@@ -66,6 +66,20 @@ function echo(flow: Flow): void {
   })
 }
 
+describe('refresh', () => {
+  it('gives the interceptor its table again, as long as the tunneler runs', async () => {
+    const { tunneler } = await setUp()
+    const applies = tunneler.counters.get('intercept.applies')
+    tunneler.refresh()
+    await turns()
+    expect(tunneler.counters.get('intercept.applies')).toBe(applies + 1)
+    await tunneler.stop(0)
+    tunneler.refresh()
+    await turns()
+    expect(tunneler.counters.get('intercept.applies')).toBe(applies + 1)
+  })
+})
+
 describe('a connection', () => {
   it('is dialled, accepted and joined, with the whole AppData', async () => {
     const { interceptor, calls, tunneler } = await setUp({ hostnameOf: () => 'web.corp.ziti' })

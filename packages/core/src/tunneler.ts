@@ -52,6 +52,8 @@ export interface Tunneler {
    * and half a second after the grace at the latest.
    */
   stop(grace?: Milliseconds): Promise<void>
+  /** What a name stands for has changed: gives the interceptor its table again. Nothing before `start` and after `stop`. */
+  refresh(): void
   status(): TunnelerStatus
   readonly counters: Counters
 }
@@ -88,6 +90,9 @@ export function createTunneler(options: TunnelerOptions): Tunneler {
       cancelCut()
       if (!finished) log('warn', 'core/tunneler.stop', 'interceptor or network did not let go in time; leaving them')
       state = 'stopped'
+    },
+    refresh() {
+      if (state === 'running') parts?.applyLoop?.changed()
     },
     status: () => statusOf({ state, overlays, registry, counters, ...parts }),
   }

@@ -11,7 +11,7 @@ import { DatagramCircuit } from './circuit/datagram-circuit.ts'
 import { Dialer, type DialRequest } from './circuit/dial.ts'
 import { PlaintextSlabs } from './circuit/plaintext-slabs.ts'
 import { createControllerSession } from './controller/controller-session.ts'
-import type { ControllerSession, IdentityInfo, NetworkPath, Precedence, Unsubscribe } from './controller/types.ts'
+import type { ControllerSession, IdentityInfo, NetworkPath, Precedence, RouterAddress, Unsubscribe } from './controller/types.ts'
 import { keepProcessAlive } from './keep-alive.ts'
 import { overlayStats, type OverlayStats } from './stats.ts'
 import { loadCrypto, type Crypto } from './wire.ts'
@@ -66,6 +66,8 @@ export interface EdgeOverlay {
   dialDatagrams(service: Service, request: DialRequest, signal?: AbortSignal): Promise<DatagramFlow>
   /** Hosts a service: `accept` is called for each client, and answers within 5 s. Binds anew by itself until closed. */
   bind(service: Service, options: BindOptions, accept: (call: IncomingCall) => void): Promise<Binding>
+  /** The edge routers that this identity may use, as the controller knows them: for those who check whether they can be reached. */
+  routers(): Promise<readonly RouterAddress[]>
   stats(): OverlayStats
   /** Withdraws bindings, ends circuits, logs out. */
   close(reason?: CodedError): Promise<void>
@@ -179,6 +181,10 @@ class Overlay implements EdgeOverlay {
     this.#bindings.add(binding)
     binding.onClose(() => this.#bindings.delete(binding))
     return binding
+  }
+
+  routers(): Promise<readonly RouterAddress[]> {
+    return this.#controller.identityRouters()
   }
 
   stats(): OverlayStats {
