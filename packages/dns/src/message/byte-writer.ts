@@ -1,6 +1,5 @@
-import { CodedError } from '@tunnel/flow'
 import { nameLabels } from './name.ts'
-import { maxMessageBytes } from './header.ts'
+import { headerBytes, maxMessageBytes } from './header.ts'
 
 /** Writes one message after another into the same buffer. What does not fit is not written and makes `full` true. */
 export class ByteWriter {
@@ -17,12 +16,16 @@ export class ByteWriter {
     this.limit = size
   }
 
-  /** Begins a message of at most `limit` bytes. */
-  reset(limit: number): void {
+  /** The name of the question, which stands behind the header of every message. */
+  #question: string | undefined
+
+  /** Begins a message of at most `limit` bytes, about the question with this name. */
+  reset(limit: number, question?: string): void {
     this.at = 0
     this.limit = Math.min(limit, this.bytes.length)
     this.full = false
     this.#names = undefined
+    this.#question = question
   }
 
   /** Takes back what was written from `at` on. */
@@ -54,29 +57,17 @@ export class ByteWriter {
     this.at += bytes.length
   }
 
-  /** Overwrites 16 bits of before. */
-  patch16(at: number, value: number): void {
-    if (at + 2 > this.limit) return
-    this.bytes[at] = value >>> 8
-    this.bytes[at + 1] = value & 0xff
-  }
-
-  /** The name that stands at `at` may be pointed to. */
-  knowName(name: string, at: number): void {
-    this.#names ??= new Map()
-    if (name !== '' && !this.#names.has(name)) this.#names.set(name, at)
-  }
-
   /** A name, with a pointer to what stands in the message already when `compress` (RFC 1035 4.1.4). Throws `dns.invalid-name`. */
   name(name: string, compress: boolean): void {
     const labels = nameLabels(name)
-    const escaped = name.includes('\\')
-    let rest = name.endsWith('.') && !escaped ? name.slice(0, -1) : name
+    // A name with escapes is not worth the care.
+    const known = compress && !name.includes('\\') ? this.#knownNames() : undefined
+    let rest = name
     for (const label of labels) {
-      const known = compress && !escaped ? this.#names?.get(rest) : undefined
-      if (known !== undefined) return this.u16(0xc000 | known)
+      const pointer = known?.get(rest)
+      if (pointer !== undefined) return this.u16(0xc000 | pointer)
       // A pointer has 14 bits.
-      if (!escaped && this.at < 0x4000) this.knowName(rest, this.at)
+      if (this.at < 0x4000) known?.set(rest, this.at)
       this.u8(label.length)
       this.put(label)
       rest = rest.slice(rest.indexOf('.') + 1)
@@ -84,13 +75,15 @@ export class ByteWriter {
     this.u8(0)
   }
 
-  /** Runs `write` after a 16-bit place for the length of what it writes. */
-  withLength(write: () => void): void {
-    const at = this.at
-    this.u16(0)
-    write()
-    const length = this.at - at - 2
-    if (length > 65_535) throw new CodedError('dns.invalid-record', `A record's data cannot have ${length} bytes: at most 65535`)
-    this.patch16(at, length)
+  #knownNames(): Map<string, number> {
+    if (this.#names) return this.#names
+    this.#names = new Map()
+    let at = headerBytes
+    const labels = this.#question === undefined || this.#question.includes('\\') ? [] : this.#question.split('.')
+    for (const [index, label] of labels.entries()) {
+      if (label !== '') this.#names.set(labels.slice(index).join('.'), at)
+      at += label.length + 1
+    }
+    return this.#names
   }
 }
