@@ -27,3 +27,12 @@ export { resolverPerformers } from './resolver/resolver-performers.ts'
 export { openResolverSettings, type ResolverSettings, type ResolverSettingsOptions } from './resolver/resolver-settings.ts'
 export { upstreamsOf } from './resolver/upstreams.ts'
 export { claimSlot, type Slot } from './slot/claim-slot.ts'
+export { connectMarked, type MarkedConnectionOptions } from './sockets/marked-connection.ts'
+export type { ReceivedDatagram } from './sockets/receive-arena.ts'
+export {
+  openTransparentListener,
+  type TransparentListener,
+  type TransparentListenerOptions,
+} from './sockets/transparent-listener.ts'
+export { markDescriptor, openUdpDescriptor, type UdpSocketOptions } from './sockets/udp-descriptor.ts'
+export { openUdpSocket, type BatchedUdpSocket } from './sockets/udp-socket.ts'

@@ -20,6 +20,7 @@ export const SO_RCVBUFFORCE = 33
 export const SO_MARK = 36
 
 export const SOL_IP = 0
+export const IP_BIND_ADDRESS_NO_PORT = 24
 export const IP_TRANSPARENT = 19
 export const IP_RECVORIGDSTADDR = 20
 

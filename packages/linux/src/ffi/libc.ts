@@ -22,6 +22,8 @@ export interface Libc {
   open(path: string, flags: number, mode: number): number
   ioctl(fd: number, request: number, argument: Uint8Array): number
   close(fd: number): number
+  if_nametoindex(name: string): number
+  if_indextoname(index: number, name: Uint8Array): unknown
 }
 
 const declarations: Readonly<Record<keyof Libc, string>> = {
@@ -40,25 +42,15 @@ const declarations: Readonly<Record<keyof Libc, string>> = {
   open: 'int open(const char *path, int flags, unsigned int mode)',
   ioctl: 'int ioctl(int fd, unsigned long request, void *argument)',
   close: 'int close(int fd)',
-}
-
-/** A wait on libuv's own loop: nothing blocks, no thread is taken, and an exit does not wait for it. */
-export interface PollHandle {
-  close(): void
-  ref(): void
-  unref(): void
-}
-
-// koffi has this since 2.10, under `node`, and leaves it out of its types.
-interface LoopPolling {
-  readonly node?: { poll?(fd: number, options: { readable: boolean; writable: boolean }, call: (status: number) => void): PollHandle }
+  if_nametoindex: 'unsigned int if_nametoindex(const char *name)',
+  if_indextoname: 'void *if_indextoname(unsigned int index, void *name)',
 }
 
 let loadedKoffi: typeof Koffi | undefined
 let loadedLibc: Libc | undefined
 
-// Loaded at the first call: importing this package runs nothing, and works where no call is possible.
-function koffi(): typeof Koffi {
+/** Loaded at the first call: importing this package runs nothing, and works where no call is possible. Throws `linux.unsupported`. */
+export function koffi(): typeof Koffi {
   if (loadedKoffi) return loadedKoffi
   if (process.platform !== 'linux' || endianness() !== 'LE' || !['x64', 'arm64', 'riscv64', 'loong64'].includes(process.arch)) {
     throw new CodedError(
@@ -96,14 +88,4 @@ export function errno(): number {
 /** Where the bytes lie, for structures that point to them. Whoever stores the address keeps the array. */
 export function addressOf(bytes: Uint8Array): bigint {
   return koffi().address(bytes)
-}
-
-/**
- * Calls whenever `fd` is readable (or writable), level-triggered, from libuv's poll phase. That is outside of any
- * callback scope of Node's: do no more in it than to plan work, by `setImmediate`. Close it before `fd`.
- */
-export function pollDescriptor(fd: number, wanted: 'readable' | 'writable', call: () => void): PollHandle {
-  const { poll } = (koffi() as typeof Koffi & LoopPolling).node ?? {}
-  if (!poll) throw new CodedError('linux.unsupported', 'This version of koffi cannot wait for descriptors. Install koffi 3.3')
-  return poll(fd, { readable: wanted === 'readable', writable: wanted === 'writable' }, call)
 }

@@ -11,7 +11,8 @@ import {
   SO_RCVBUFFORCE,
 } from '../ffi/constants.ts'
 import { openDescriptor, preparing, setOption, trySetOption } from '../ffi/descriptor.ts'
-import { errno, libc, pollDescriptor } from '../ffi/libc.ts'
+import { errno, libc } from '../ffi/libc.ts'
+import { pollDescriptor } from '../ffi/poll.ts'
 import { RTM_DELADDR, RTM_DELLINK, RTM_NEWADDR, RTM_NEWLINK } from './link.ts'
 import { parseMessages, type NetlinkMessage } from './message.ts'
 import { RTM_DELROUTE, RTM_NEWROUTE } from './route.ts'

@@ -1,0 +1,35 @@
+import { CodedError } from '@tunnel/flow'
+import type * as Koffi from 'koffi'
+import { koffi } from './libc.ts'
+
+/** A wait on libuv's own loop: nothing blocks, no thread is taken, and an exit does not wait for it. */
+export interface Poll {
+  /** Whether it keeps the process alive; it does at first. */
+  ref(): void
+  unref(): void
+  close(): void
+}
+
+// koffi has had this since 2.10, under `node`, and leaves it out of its types (decision 8).
+interface LoopPolling {
+  readonly node?: { poll?(fd: number, options: { readable: boolean; writable: boolean }, call: () => void): Poll }
+}
+
+/** A handle that is collected falls silent, and a closed one must not be touched. */
+const openHandles = new Set<Poll>()
+
+/**
+ * Calls whenever `fd` is readable (or writable), level-triggered, from libuv's poll phase. That is outside of any callback scope of
+ * Node's: do no more in it than to plan work by `setImmediate`, which comes next. Close it before `fd`.
+ */
+export function pollDescriptor(fd: number, wanted: 'readable' | 'writable', call: () => void): Poll {
+  const { poll } = (koffi() as typeof Koffi & LoopPolling).node ?? {}
+  if (!poll) throw new CodedError('linux.unsupported', 'This version of koffi cannot wait for descriptors. Install koffi 3.3')
+  const handle = poll(fd, { readable: wanted === 'readable', writable: wanted === 'writable' }, call)
+  openHandles.add(handle)
+  return {
+    ref: () => openHandles.has(handle) && handle.ref(),
+    unref: () => openHandles.has(handle) && handle.unref(),
+    close: () => openHandles.delete(handle) && handle.close(),
+  }
+}
