@@ -2,6 +2,7 @@
  * Numbers of include/uapi/linux/netfilter.h, nfnetlink.h and netfilter/nf_tables.h, under the kernel's names without
  * their common prefix. They are interface: they never change.
  */
+export const NETLINK_NETFILTER = 12
 export const subsystemNftables = 10
 /** NFPROTO_INET: one table for IPv4 and IPv6. */
 export const familyInet = 1

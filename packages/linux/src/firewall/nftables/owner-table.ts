@@ -2,11 +2,11 @@ import { isCodedError, type CodedError } from '@tunnel/flow'
 import { openNetlink, type NetlinkSocket } from '../../netlink/netlink-socket.ts'
 import { firewallError } from '../firewall-error.ts'
 import { summarizeChange, type NftChange } from './change.ts'
+import { NETLINK_NETFILTER } from './kernel-numbers.ts'
 import { readTable, type TableContents } from './read-table.ts'
 import { TransactionWriter } from './transaction-writer.ts'
 import { writeChange, writeOwnerTable } from './write-change.ts'
 
-const NETLINK_NETFILTER = 12
 
 /**
  * A table of nf_tables that belongs to this process: nobody else can change or flush it (`nft flush ruleset` leaves it),

@@ -1,5 +1,5 @@
 import { parseAttributeList, parseAttributes, readCString } from '../../netlink/attribute.ts'
-import { NLM_F_DUMP } from '../../netlink/message.ts'
+import { messageHeaderBytes, NLM_F_DUMP } from '../../netlink/message.ts'
 import type { NetlinkSocket } from '../../netlink/netlink-socket.ts'
 import { parseComment } from './comment.ts'
 import {
@@ -13,6 +13,7 @@ import {
   ruleAttribute,
   setAttribute,
   subsystemNftables,
+  tableAttribute,
 } from './kernel-numbers.ts'
 import { MessageWriter } from './message-writer.ts'
 
@@ -36,32 +37,39 @@ export interface RuleContents {
   readonly expressions: readonly string[]
 }
 
-/** What the kernel holds of a table of family inet; empty when there is no such table. */
+/** What the kernel holds of a table; empty when there is no such table. */
 export function readTable(socket: NetlinkSocket, table: string): TableContents {
-  const list = (message: number, fill: (writer: MessageWriter) => void = () => {}) => dump(socket, message, fill)
-  const rules = list(nftMessage.getRule, (writer) => writer.string(ruleAttribute.table, table)).flatMap((answer) => parseRule(answer, table) ?? [])
-  const chains = list(nftMessage.getChain).flatMap((answer) => parseChainName(answer, table) ?? [])
-  const sets = list(nftMessage.getSet, (writer) => writer.string(setAttribute.table, table)).flatMap((answer) => parseSetName(answer, table) ?? [])
+  const rules = dump(socket, nftMessage.getRule, (writer) => writer.string(ruleAttribute.table, table)).flatMap(
+    (answer) => parseRule(answer, table) ?? [],
+  )
+  const sets = dump(socket, nftMessage.getSet, (writer) => writer.string(setAttribute.table, table)).flatMap(
+    (answer) => parseSetName(answer, table) ?? [],
+  )
   return {
-    chains: chains.map((name) => ({ name, rules: rules.filter(({ chain }) => chain === name) })),
+    chains: readChainNames(socket, table).map((name) => ({ name, rules: rules.filter(({ chain }) => chain === name) })),
     sets: sets.map((name) => ({ name, elements: countElements(socket, table, name) })),
   }
 }
 
-function dump(socket: NetlinkSocket, message: number, fill: (writer: MessageWriter) => void): Uint8Array[] {
-  return socket.request((subsystemNftables << 8) | message, NLM_F_DUMP, encodeQuestion(fill))
+export function readChainNames(socket: NetlinkSocket, table: string, family: number = familyInet): string[] {
+  return dump(socket, nftMessage.getChain, () => {}, family).flatMap((answer) => parseChainName(answer, table, family) ?? [])
 }
 
-/** `nfgenmsg` and attributes: the socket puts netlink's header before it. */
-function encodeQuestion(fill: (writer: MessageWriter) => void): Uint8Array {
+export function readTableNames(socket: NetlinkSocket, family: number): string[] {
+  const answers = dump(socket, nftMessage.getTable, () => {}, family)
+  return answers.flatMap((answer) => readCString(attributesOf(answer, family)?.get(tableAttribute.name)) ?? [])
+}
+
+function dump(socket: NetlinkSocket, message: number, fill: (writer: MessageWriter) => void, family: number = familyInet): Uint8Array[] {
   const writer = new MessageWriter()
-  writer.message({ type: 0, flags: 0, family: familyInet }, () => fill(writer))
-  return writer.written().subarray(16)
+  writer.message({ type: 0, flags: 0, family }, () => fill(writer))
+  // The socket puts netlink's own header before the rest.
+  return socket.request((subsystemNftables << 8) | message, NLM_F_DUMP, writer.written().subarray(messageHeaderBytes))
 }
 
 /** The attributes of an answer, behind `nfgenmsg`; undefined when it is of another family, or a length lies. */
-function attributesOf(answer: Uint8Array): Map<number, Uint8Array> | undefined {
-  return answer[0] === familyInet && answer.length >= 4 ? parseAttributes(answer.subarray(4)) : undefined
+function attributesOf(answer: Uint8Array, family: number = familyInet): Map<number, Uint8Array> | undefined {
+  return answer[0] === family && answer.length >= 4 ? parseAttributes(answer.subarray(4)) : undefined
 }
 
 export function parseRule(answer: Uint8Array, table: string): RuleContents | undefined {
@@ -83,8 +91,8 @@ function expressionName(expression: Uint8Array): string | undefined {
   return readCString(parseAttributes(expression)?.get(expressionAttribute.name))
 }
 
-export function parseChainName(answer: Uint8Array, table: string): string | undefined {
-  const attributes = attributesOf(answer)
+export function parseChainName(answer: Uint8Array, table: string, family: number = familyInet): string | undefined {
+  const attributes = attributesOf(answer, family)
   return readCString(attributes?.get(chainAttribute.table)) === table ? readCString(attributes?.get(chainAttribute.name)) : undefined
 }
 

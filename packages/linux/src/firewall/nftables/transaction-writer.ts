@@ -16,13 +16,15 @@ export interface Transaction {
 export class TransactionWriter {
   readonly table: string
   readonly writer = new MessageWriter()
+  readonly #family: number
   readonly #changeOfMessage: number[] = []
   #change = -1
   #setId = 0
   #lastFlagsAt = 0
 
-  constructor(table: string) {
+  constructor(table: string, family: number = familyInet) {
     this.table = table
+    this.#family = family
     this.#bracket(batchMessage.begin)
   }
 
@@ -35,7 +37,7 @@ export class TransactionWriter {
   step(message: number, flags: number, fill: () => void): void {
     this.#lastFlagsAt = this.writer.lengthBytes + 6
     this.#changeOfMessage.push(this.#change)
-    this.writer.message({ type: (subsystemNftables << 8) | message, flags, family: familyInet }, fill)
+    this.writer.message({ type: (subsystemNftables << 8) | message, flags, family: this.#family }, fill)
   }
 
   /** The kernel wants a number for each new set; rules of the same transaction find sets without a name by it. */

@@ -8,6 +8,9 @@ import { chainAttribute, hookAttribute, hookNumber, nftMessage, ruleAttribute, t
 import type { TransactionWriter } from './transaction-writer.ts'
 import { writeElements, writeFlushSet, writeNewSet, writeSetName } from './write-set.ts'
 
+/** In a deletion: refuse what still has something in it. */
+const NLM_F_NONREC = 0x100
+
 /** A table that belongs to the socket that sends this. EXCL: one that is there already is somebody else's. */
 export function writeOwnerTable(out: TransactionWriter): void {
   out.step(nftMessage.newTable, NLM_F_CREATE | NLM_F_EXCL, () => {
@@ -31,6 +34,12 @@ export function writeChange(out: TransactionWriter, change: NftChange): void {
     case 'addElements': return writeElements(out, nftMessage.newElements, change)
     case 'deleteElements': return writeElements(out, nftMessage.delElements, change)
   }
+}
+
+/** Deletes a table with these chains, if there is no rule in them and nothing else in it. */
+export function writeDeleteEmptyTable(out: TransactionWriter, chains: readonly string[]): void {
+  for (const chain of chains) out.step(nftMessage.delChain, NLM_F_NONREC, () => writeChainName(out, chain))
+  out.step(nftMessage.delTable, NLM_F_NONREC, () => out.writer.string(tableAttribute.name, out.table))
 }
 
 function writeChainName({ writer, table }: TransactionWriter, chain: string): void {
