@@ -47,6 +47,7 @@ export type { FlowFacts, FlowSnapshot, FlowState } from './flows/flow-registry.t
 export type { HostDialer, HttpProbe, ServerTarget } from './host/host-dialer.ts'
 export type { HostedStatus } from './host/hosted-terminator.ts'
 export { createSocketDialer } from './host/socket-dialer.ts'
+export type { OwnSockets, SocketTarget } from './host/socket-dialer.ts'
 export { buildTable } from './intercept-table/build-table.ts'
 export type { BuiltTable, RoutedIntercept } from './intercept-table/build-table.ts'
 export type { TableSource } from './intercept-table/table-source.ts'

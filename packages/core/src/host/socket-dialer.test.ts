@@ -119,3 +119,53 @@ describe('an HTTP probe', () => {
     expect(await dialer.probeHttp(probe, never)).toEqual({ status: 503, body: 'POST is not well' })
   })
 })
+
+describe('sockets of one\'s own', () => {
+  const used: string[] = []
+  const own = createSocketDialer({
+    connectTcp: async ({ address, port }) => {
+      used.push(`tcp ${address}`)
+      const socket = connect({ host: address === 'server.test' ? '127.0.0.1' : address, port, allowHalfOpen: true })
+      await once(socket, 'connect')
+      return socket
+    },
+    openUdp: async (family) => {
+      used.push(`udp${family}`)
+      const socket = createSocket(`udp${family}`).bind(0)
+      await once(socket, 'listening')
+      return socket
+    },
+    lookup: async (name) => ({ address: name === 'server.test' ? '127.0.0.1' : name, family: 4 }),
+  })
+  afterEach(() => void used.splice(0))
+
+  it('carry connections', async () => {
+    const flow = await own.connectTcp({ ...target(await echoServer()), address: 'server.test' }, never)
+    const heard = collect(flow)
+    flow.send(pattern(1000))
+    flow.end()
+    expect(await heard.closed).toBeUndefined()
+    expect(heard.length).toBe(1000)
+    expect(used).toEqual(['tcp server.test'])
+  })
+
+  it('carry datagrams', async () => {
+    const server = createSocket('udp4').bind(0, '127.0.0.1')
+    cleanUps.push(() => server.close())
+    server.on('message', (message, { port, address }) => server.send(message, port, address))
+    await once(server, 'listening')
+    const flow = await own.connectUdp({ protocol: 'udp', address: 'server.test', port: server.address().port }, never)
+    const heard = collectDatagrams(flow)
+    flow.send(new Uint8Array([7]))
+    expect(await heard.first(1)).toEqual([new Uint8Array([7])])
+    flow.close()
+    expect(used).toEqual(['udp4'])
+  })
+
+  it('carry probes', async () => {
+    const port = await listening(createHttpServer((_, response) => response.writeHead(418).end('teapot')))
+    expect(await own.probeHttp({ url: `http://127.0.0.1:${port}/`, method: 'GET' }, never)).toEqual({ status: 418, body: 'teapot' })
+    expect(used).toEqual(['tcp 127.0.0.1'])
+    await expect(own.probeHttp({ url: 'http://127.0.0.1:1/', method: 'GET' }, never)).rejects.toThrow('ECONNREFUSED')
+  })
+})

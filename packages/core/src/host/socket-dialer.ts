@@ -7,21 +7,35 @@ import type { Socket } from 'node:net'
 import { CodedError, isCodedError } from '@tunnel/flow'
 import type { DatagramFlow, Flow } from '@tunnel/flow'
 import { connectFlow, fromDatagramSocket, fromSocket } from '@tunnel/flow/node'
-import type { HostDialer, HttpProbe, ServerTarget } from './host-dialer.ts'
+import type { HostDialer, ServerTarget } from './host-dialer.ts'
+import { connectionBy, probeBySocket, probeHttp } from './probe-http.ts'
 
-const MAX_BODY_BYTES = 64 * 1024
+/** Where a socket goes: an IP address or a name, and from where if that matters. */
+export type SocketTarget = Pick<ServerTarget, 'address' | 'port' | 'source'>
 
-/** Reaches servers by the sockets of the operating system. The only file of this package that needs Node. */
-export function createSocketDialer(): HostDialer {
+/** Sockets of one's own (marked, bound), for all that this dialer does. */
+export interface OwnSockets {
+  /** A connected TCP socket with half-open allowed. Rejects as `net.connect` fails. */
+  connectTcp(target: SocketTarget, signal: AbortSignal): Promise<Socket>
+  /** A UDP socket that is bound and not connected, for the family of the server. */
+  openUdp(family: 4 | 6, source: ServerTarget['source']): Promise<DatagramSocket>
+  lookup(name: string): Promise<{ readonly address: string; readonly family: number }>
+}
+
+/** Reaches servers by sockets of the operating system: those of Node, or `own` ones. It needs Node, as `probe-http.ts` does, and no other file of this package. */
+export function createSocketDialer(own?: OwnSockets): HostDialer {
   return {
-    connectTcp: (target, signal) => (target.proxy === undefined ? connectDirect(target, signal) : connectByProxy(target, target.proxy, signal)),
-    connectUdp,
-    probeHttp,
+    connectTcp: (target, signal) =>
+      target.proxy === undefined ? connectDirect(target, own, signal) : connectByProxy(target, { proxy: target.proxy, own, signal }),
+    connectUdp: (target, signal) => connectUdp(target, own, signal),
+    probeHttp: (probe, signal) => (own ? probeBySocket(probe, own, signal) : probeHttp(probe, signal)),
   }
 }
 
-async function connectDirect({ address, port, source }: ServerTarget, signal: AbortSignal): Promise<Flow> {
+async function connectDirect(target: ServerTarget, own: OwnSockets | undefined, signal: AbortSignal): Promise<Flow> {
+  const { address, port, source } = target
   try {
+    if (own) return fromSocket(await own.connectTcp(target, signal))
     return await connectFlow({
       host: address,
       port,
@@ -34,8 +48,14 @@ async function connectDirect({ address, port, source }: ServerTarget, signal: Ab
   }
 }
 
+interface ProxyWay {
+  readonly proxy: string
+  readonly own: OwnSockets | undefined
+  readonly signal: AbortSignal
+}
+
 /** Protocol section 5.6, rule 6. */
-function connectByProxy({ address, port, source }: ServerTarget, proxy: string, signal: AbortSignal): Promise<Flow> {
+function connectByProxy({ address, port, source }: ServerTarget, { proxy, own, signal }: ProxyWay): Promise<Flow> {
   const authority = address.includes(':') ? `[${address}]:${port}` : `${address}:${port}`
   const [, proxyHost = '', proxyPort = '80'] = /^(?:http:\/\/)?\[?([^\]/]*?)\]?(?::(\d+))?\/?$/.exec(proxy) ?? []
   return new Promise((resolve, reject) => {
@@ -47,8 +67,9 @@ function connectByProxy({ address, port, source }: ServerTarget, proxy: string, 
       headers: { host: authority },
       signal,
       // Without an agent: the socket is ours, and nobody else's after this.
-      createConnection: () =>
-        connect({ host: proxyHost, port: Number(proxyPort), allowHalfOpen: true, ...(source && { localAddress: source.address }) }),
+      createConnection: own
+        ? connectionBy(own, { address: proxyHost, port: Number(proxyPort), source }, signal)
+        : () => connect({ host: proxyHost, port: Number(proxyPort), allowHalfOpen: true, ...(source && { localAddress: source.address }) }),
     })
     connecting.once('connect', (response, socket, head) => {
       if (response.statusCode !== 200) {
@@ -68,13 +89,14 @@ function connectByProxy({ address, port, source }: ServerTarget, proxy: string, 
   })
 }
 
-async function connectUdp({ address, port, source }: ServerTarget, signal: AbortSignal): Promise<DatagramFlow> {
+async function connectUdp({ address, port, source }: ServerTarget, own: OwnSockets | undefined, signal: AbortSignal): Promise<DatagramFlow> {
   let socket: DatagramSocket | undefined
   try {
-    const server = await lookup(address)
+    const server = await (own ? own.lookup(address) : lookup(address))
     signal.throwIfAborted()
-    socket = createSocket({ type: server.family === 6 ? 'udp6' : 'udp4' })
-    if (source) await settled(socket, 'listening', (s) => s.bind(source.port ?? 0, source.address))
+    const family = server.family === 6 ? 6 : 4
+    socket = own ? await own.openUdp(family, source) : createSocket({ type: `udp${family}` })
+    if (source && !own) await settled(socket, 'listening', (s) => s.bind(source.port ?? 0, source.address))
     await settled(socket, 'connect', (s) => s.connect(port, server.address))
     signal.throwIfAborted()
     return fromDatagramSocket(socket)
@@ -96,17 +118,6 @@ function settled(socket: DatagramSocket, event: 'listening' | 'connect', begin: 
     socket.once('error', done)
     begin(socket)
   })
-}
-
-async function probeHttp({ url, method, body }: HttpProbe, signal: AbortSignal): Promise<{ status: number; body: string }> {
-  const response = await fetch(url, { method, signal, redirect: 'manual', ...(body !== undefined && { body }) })
-  let text = ''
-  const decoder = new TextDecoder()
-  for await (const chunk of response.body ?? []) {
-    text += decoder.decode(chunk as Uint8Array, { stream: true })
-    if (text.length >= MAX_BODY_BYTES) break
-  }
-  return { status: response.status, body: text.slice(0, MAX_BODY_BYTES) }
 }
 
 const codes: Readonly<Record<string, string>> = {
