@@ -1,4 +1,42 @@
 export type { LinuxErrorCode } from './ffi/call-error.ts'
+export type { Availability } from './firewall/availability.ts'
+export type { FirewallErrorCode } from './firewall/firewall-error.ts'
+export { openIptables, type IpFamily, type IptablesControl, type IptablesOptions } from './firewall/iptables/iptables-control.ts'
+export { renderIptablesRule, type IptablesRule, type IptablesTarget, type TproxyTarget } from './firewall/iptables/iptables-rule.ts'
+export { planInputOpening, planOwnedChain, type InputOpening, type OwnedChain } from './firewall/iptables/owned-chain.ts'
+export { firewallPerformers } from './firewall/iptables/performers.ts'
+export { probeIptables } from './firewall/iptables/probe-iptables.ts'
+export { renderRestore, type IptablesChange, type IptablesTable } from './firewall/iptables/restore-text.ts'
+export {
+  addChain,
+  addElements,
+  addRule,
+  addSet,
+  deleteChain,
+  deleteElements,
+  deleteRule,
+  deleteSet,
+  flushChain,
+  flushSet,
+  summarizeChange,
+  type ChainHook,
+  type NftChange,
+} from './firewall/nftables/change.ts'
+export { counter, type Counter } from './firewall/nftables/expressions/counter.ts'
+export type { Expression } from './firewall/nftables/expressions/expression.ts'
+export { inSet, notInSet, type InSet } from './firewall/nftables/expressions/in-set.ts'
+export { match, matchNot, type MaskedValue, type Match, type MatchValue } from './firewall/nftables/expressions/match.ts'
+export { reject, type Reject } from './firewall/nftables/expressions/reject.ts'
+export type { Selector } from './firewall/nftables/expressions/selector.ts'
+export { setMark, type SetMark } from './firewall/nftables/expressions/set-mark.ts'
+export { tproxy, type Tproxy } from './firewall/nftables/expressions/tproxy.ts'
+export { accept, drop, goTo, jump, leave, type Verdict } from './firewall/nftables/expressions/verdict.ts'
+export type { FieldType, FieldValues, Range } from './firewall/nftables/field.ts'
+export { openOwnerTable, type OwnerTable } from './firewall/nftables/owner-table.ts'
+export { probeNftables } from './firewall/nftables/probe-nftables.ts'
+export type { ChainContents, RuleContents, TableContents } from './firewall/nftables/read-table.ts'
+export { renderNft, type RenderOptions } from './firewall/nftables/render-nft.ts'
+export { nftSet, type NftSet, type SetElement } from './firewall/nftables/set.ts'
 export { planFileWrite, type FileWrite } from './host-state/file-performers.ts'
 export { hostPerformers } from './host-state/host-performers.ts'
 export { openHostState, type HostState, type HostStateOptions } from './host-state/host-state.ts'
