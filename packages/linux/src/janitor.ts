@@ -19,14 +19,12 @@ export async function runJanitor(journal: string): Promise<void> {
     const claim = await claimJournal(storage, basename(journal))
     // An orderly end has removed it, or a new start is faster than we are.
     if (claim === undefined) return
-    describeUndo(await undoJournal(storage, claim, { performers: hostPerformers, log, linger: lingerMilliseconds }), log)
+    describeUndo(await undoJournal(storage, claim, { performers: hostPerformers, log }), log)
   } catch (error) {
     log('error', 'janitor.run', error instanceof Error ? error.message : String(error))
   }
 }
 
-/** `iptables` and the like end within some ms; those that wait for a lock get this long. */
-const lingerMilliseconds = 400
 const logLimitBytes = 64 << 10
 
 function fileLog(path: string): Log {

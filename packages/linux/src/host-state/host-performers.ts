@@ -1,3 +1,4 @@
+import { firewallPerformers } from '../firewall/iptables/performers.ts'
 import { resolverPerformers } from '../resolver/resolver-performers.ts'
 import { performFileRestore, performFileWrite, prepareFileWrite } from './file-performers.ts'
 import type { Performers } from './performer.ts'
@@ -6,6 +7,7 @@ import { addRoutes, addRules, removeRoutes, removeRules } from './route-performe
 
 /** Every kind of change that this package knows how to make or to undo. The janitor and `cleanup` have nothing else. */
 export const hostPerformers: Performers = {
+  ...firewallPerformers(),
   ...resolverPerformers,
   'file.write': eachPerformer('files', performFileWrite, { prepare: prepareFileWrite }),
   'file.restore': eachPerformer('files', performFileRestore),

@@ -34,8 +34,8 @@ export interface Performer {
    */
   readonly prepare?: (parameters: ChangeParameters) => Promise<ChangeParameters> | ChangeParameters
   /**
-   * The change is made by another program, which may live on for a moment when we are killed and then make it after the undo:
-   * the janitor looks a second time.
+   * Of an undo: what it undoes is made by another program, which may live on for a moment when we are killed and make it after
+   * the undo. So the undo is done a second time when that program has ended.
    */
   readonly lingers?: boolean
 }

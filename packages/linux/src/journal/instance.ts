@@ -1,4 +1,5 @@
 import { readFileSync, readlinkSync, statSync } from 'node:fs'
+import { processFields } from './process-fields.ts'
 
 /**
  * One run of a program on one boot, and the namespaces that its changes were made in. A pid alone is used again; with the
@@ -9,6 +10,8 @@ export interface Instance {
   readonly pid: number
   /** Clock ticks since boot, as a decimal text. */
   readonly started: string
+  /** The process group: the programs that it starts are in it too. */
+  readonly group: number
   readonly networkNamespace: string
   readonly mountNamespace: string
   readonly pidNamespace: string
@@ -21,6 +24,7 @@ export function currentInstance(pid: number = process.pid): Instance {
     boot: bootId(),
     pid,
     started: startTime(pid) ?? '0',
+    group: Number(processFields(pid)?.[2] ?? 0),
     networkNamespace: namespaceOf('net'),
     mountNamespace: namespaceOf('mnt'),
     pidNamespace: namespaceOf('pid'),
@@ -34,14 +38,8 @@ export function bootId(): string {
 
 /** Undefined when there is no such process; a zombie without threads is none: it has closed what it had, and changes nothing any more. */
 export function startTime(pid: number): string | undefined {
-  let stat: string
-  try {
-    stat = readFileSync(`/proc/${pid}/stat`, 'latin1')
-  } catch {
-    return undefined
-  }
-  // The second field is the program's name in parentheses and may hold anything, so count from the last parenthesis.
-  const fields = stat.slice(stat.lastIndexOf(')') + 2).split(' ')
+  const fields = processFields(pid)
+  if (fields === undefined) return undefined
   const threads = Number(fields[17])
   if (fields[0] === 'X' || (fields[0] === 'Z' && threads <= 1)) return undefined
   return fields[19]

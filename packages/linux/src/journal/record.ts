@@ -51,7 +51,7 @@ function isRecord(value: unknown): value is JournalRecord {
 }
 
 function isInstance(value: unknown): value is Instance {
-  if (!isObject(value) || !isCount(value.pid)) return false
+  if (!isObject(value) || !isCount(value.pid) || !isCount(value.group)) return false
   const texts = ['boot', 'started', 'networkNamespace', 'mountNamespace', 'pidNamespace', 'files']
   return texts.every((name) => typeof value[name] === 'string')
 }

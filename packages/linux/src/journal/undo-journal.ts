@@ -1,10 +1,11 @@
-import type { Log } from '@tunnel/flow'
+import type { Log, Milliseconds } from '@tunnel/flow'
 import type { Performer, Performers } from '../host-state/performer.ts'
 import type { UndoReport } from '../host-state/undo.ts'
 import { undoEntries } from '../host-state/undo.ts'
 import type { Claim } from './claim.ts'
 import type { Instance } from './instance.ts'
 import { currentInstance } from './instance.ts'
+import { orphansOf } from './orphans.ts'
 import type { ParsedJournal } from './parse-journal.ts'
 import { parseJournal } from './parse-journal.ts'
 import { encodeRecord, journalVersion } from './record.ts'
@@ -22,8 +23,6 @@ export interface JournalUndo extends UndoReport {
 export interface UndoJournalOptions {
   readonly performers: Performers
   readonly log: Log
-  /** How long a program that the instance had started may go on to change the host; 0: it died long ago. */
-  readonly linger?: number
 }
 
 /** Undoes a journal that was claimed. What is out of reach or failed is written back for another time, the rest is gone. */
@@ -47,17 +46,24 @@ export async function undoJournal(storage: JournalStorage, claim: Claim, options
 
 async function undoParsed(storage: JournalStorage, claim: Claim, parsed: ParsedJournal, options: UndoJournalOptions): Promise<UndoReport> {
   const { entries, instance } = parsed
-  const { performers, log, linger = 0 } = options
   const reach = instance && reachFrom(instance, currentInstance())
-  const keepCopy = copyKeeper(storage, claim.id)
-  const undo = { performers, log, keepCopy, ...(reach && { reach }) }
+  const undo = { ...options, keepCopy: copyKeeper(storage, claim.id), ...(reach && { reach }) }
+  if (instance) await orphansEnd(instance, shortPatience)
   const report = await undoEntries(entries, undo)
-  const lingering = entries.filter((entry) => performers[entry.undo.kind]?.lingers === true)
-  if (linger > 0 && lingering.length > 0) {
-    await new Promise((resolve) => setTimeout(resolve, linger))
-    await undoEntries(lingering, undo)
-  }
+  if (instance === undefined || orphansOf(instance).length === 0) return report
+  await orphansEnd(instance, longPatience)
+  await undoEntries(entries.filter((entry) => options.performers[entry.undo.kind]?.lingers), undo)
   return report
+}
+
+/** Most orphans end within some ms, and then one undo is enough; the host must not wait for others. */
+const shortPatience = 300
+/** Longer than iptables waits for its lock. */
+const longPatience = 6000
+
+async function orphansEnd(instance: Instance, patience: Milliseconds): Promise<void> {
+  const deadline = performance.now() + patience
+  while (performance.now() < deadline && orphansOf(instance).length > 0) await new Promise((resolve) => setTimeout(resolve, 20))
 }
 
 /** What a dead instance's journal speaks of may be in another namespace, or gone with its boot. */
