@@ -11,7 +11,7 @@ import type { IptablesTable } from './restore-text.ts'
  * Makes and undoes the changes of `planOwnedChain`. A child of iptables outlives a kill of its parent for a moment
  * (`lingers`).
  */
-export function iptablesPerformers(open: () => IptablesControl = openIptables): Performers {
+export function firewallPerformers(open: () => IptablesControl = openIptables): Performers {
   return {
     'iptables.apply': eachPerformer('network', (parameters) => apply(open(), parameters), { lingers: true, prepare: noteTable }),
     'iptables.remove': eachPerformer('network', (parameters) => remove(open(), parameters), { lingers: true }),
