@@ -92,22 +92,27 @@ class Server implements DnsServer {
   }
 
   /** The answer, unless the caller, the server or time comes first; then the resolvers are told. */
-  async #waitFor(context: QueryContext, signal: AbortSignal | undefined, answer: ReturnType<ResolveFunction>): Promise<Answer | undefined> {
-    const { promise, resolve, reject } = Promise.withResolvers<Answer | undefined>()
-    const onAbort = (): void => reject(signal?.reason as Error)
-    const cancelTimer = this.#clock.after(this.#limits.answerTimeout, () => resolve('SERVFAIL'))
-    signal?.addEventListener('abort', onAbort)
-    this.#asking.add(reject)
-    let settled = false
-    try {
-      const winner = await Promise.race([promise, Promise.resolve(answer).finally(() => (settled = true))])
-      return winner
-    } finally {
-      if (!settled) context.abort()
-      cancelTimer()
-      signal?.removeEventListener('abort', onAbort)
-      this.#asking.delete(reject)
-    }
+  #waitFor(context: QueryContext, signal: AbortSignal | undefined, answer: ReturnType<ResolveFunction>): Promise<Answer | undefined> {
+    return new Promise((resolve, reject) => {
+      const settle = (end: () => void): void => {
+        cancelTimer()
+        signal?.removeEventListener('abort', onAbort)
+        this.#asking.delete(refuse)
+        end()
+      }
+      const refuse = (error: unknown): void => {
+        settle(() => reject(error))
+        context.abort()
+      }
+      const onAbort = (): void => refuse(signal?.reason)
+      const cancelTimer = this.#clock.after(this.#limits.answerTimeout, () => {
+        settle(() => resolve('SERVFAIL'))
+        context.abort()
+      })
+      signal?.addEventListener('abort', onAbort)
+      this.#asking.add(refuse)
+      Promise.resolve(answer).then((value) => settle(() => resolve(value)), (error: unknown) => settle(() => reject(error)))
+    })
   }
 
   async #open(): Promise<void> {
