@@ -19,6 +19,8 @@ export interface ResolverSettingsOptions {
   readonly onUpstreams?: (upstreams: readonly string[]) => void
   /** Default: `detectResolver`. */
   readonly detect?: () => Promise<ResolverFacts>
+  /** Default: `watchPaths`. */
+  readonly watch?: typeof watchPaths
   readonly log?: Log
   readonly clock?: Clock
 }
@@ -74,7 +76,7 @@ class KeptSettings implements ResolverSettings {
 
   async open(): Promise<void> {
     await this.#make(this.#facts)
-    this.#watch = watchPaths([...new Set([...watched, this.#facts.file.target])], () => this.#lookSoon(), this.#clock)
+    this.#watch = (this.#options.watch ?? watchPaths)([...new Set([...watched, this.#facts.file.target])], () => this.#lookSoon(), this.#clock)
   }
 
   setDomains(domains: readonly string[]): Promise<void> {
