@@ -35,7 +35,7 @@ const everyType: readonly DnsRecord[] = [
   { name: 'x.lan', type: 'SSHFP', ttl: 1, data: { algorithm: 4, hash: 2, fingerprint: 'AB'.repeat(32) } },
   { name: 'x.lan', type: 'TLSA', ttl: 1, data: { usage: 3, selector: 1, matchingType: 1, certificate: Uint8Array.from([9, 9]) } },
   { name: 'x.lan', type: 'TYPE65', ttl: 1, data: Uint8Array.from([0, 1, 0]) },
-  { name: 'x.lan', type: 'RRSIG', ttl: 1, data: Uint8Array.from([1, 2, 3, 4]) },
+  { name: 'x.lan', type: 'CERT', ttl: 1, data: Uint8Array.from([1, 2, 3, 4]) },
 ]
 
 function bytesAsArrays<T>(value: T): T {
