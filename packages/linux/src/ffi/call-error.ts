@@ -26,6 +26,7 @@ const codes: Readonly<Record<string, LinuxErrorCode>> = {
   EACCES: 'linux.permission',
   EEXIST: 'linux.exists',
   EADDRINUSE: 'linux.exists',
+  EBUSY: 'linux.exists',
   ENOENT: 'linux.missing',
   ESRCH: 'linux.missing',
   ENODEV: 'linux.missing',
