@@ -1,8 +1,9 @@
-import { CodedError } from '@tunnel/flow'
+import { CodedError, isCodedError } from '@tunnel/flow'
 import { errnoOf } from '../journal/storage.ts'
 
 /** One line for people about a file that could not be changed. */
 export function fileError(path: string, error: unknown): CodedError {
+  if (isCodedError(error)) return error
   const errno = errnoOf(error)
   const because = (code: string, text: string): CodedError =>
     new CodedError(code, `cannot change ${path}: ${text}`, { detail: { path, errno }, cause: error })

@@ -1,0 +1,20 @@
+import type { RootedFiles } from '../resolver/rooted-files.ts'
+import type { ProbeResult } from './probe-result.ts'
+
+/** Bits of capabilities(7), and what each is for. */
+const wanted = [
+  { name: 'CAP_NET_ADMIN', bit: 12, need: 'routes, rules and firewall cannot be changed', ok: false },
+  { name: 'CAP_NET_RAW', bit: 13, need: 'sockets bound to one link cannot be opened', ok: 'warn' },
+  { name: 'CAP_NET_BIND_SERVICE', bit: 10, need: 'port 53 cannot be bound', ok: 'warn' },
+] as const
+
+/** The effective ones are what the kernel asks: being root in a container is not enough. */
+export async function probeCapabilitySet(files: RootedFiles): Promise<ProbeResult[]> {
+  const status = (await files.text('/proc/self/status')) ?? ''
+  const effective = BigInt(`0x${/^CapEff:\s*([\da-f]+)$/m.exec(status)?.[1] ?? '0'}`)
+  return wanted.map(({ name, bit, need, ok }) => {
+    if ((effective >> BigInt(bit)) & 1n) return { name, ok: true, detail: 'effective' }
+    const set = `setcap cap_net_admin,cap_net_raw,cap_net_bind_service+ep ${process.execPath}`
+    return { name, ok, detail: `missing: ${need}`, remedy: `run with sudo, or "${set}"; in a container add --cap-add=${name.slice(4)}` }
+  })
+}

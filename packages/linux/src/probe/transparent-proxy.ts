@@ -1,0 +1,70 @@
+import { isCodedError } from '@tunnel/flow'
+import { findProgram } from '../firewall/iptables/find-program.ts'
+import { renderRestore } from '../firewall/iptables/restore-text.ts'
+import { runProgram } from '../firewall/iptables/run-program.ts'
+import { addChain, addRule } from '../firewall/nftables/change.ts'
+import { match } from '../firewall/nftables/expressions/match.ts'
+import { tproxy } from '../firewall/nftables/expressions/tproxy.ts'
+import { openOwnerTable } from '../firewall/nftables/owner-table.ts'
+import { openTransparentListener } from '../sockets/transparent-listener.ts'
+import type { ProbeResult } from './probe-result.ts'
+
+/** Makes a table of its own with the rules that interception needs, and drops it: nothing else tells what this kernel can do. */
+export function probeNftables(): ProbeResult {
+  const name = 'nftables'
+  try {
+    const table = openOwnerTable({ name: `ziti-tunnel-probe-${process.pid}` })
+    try {
+      table.commit([
+        // Hooked nowhere: no packet sees it.
+        addChain('probe'),
+        addRule('probe', [match('fib daddr type', 'local')]),
+        addRule('probe', [match('socket transparent', true)]),
+        addChain('prerouting', { type: 'filter', hook: 'prerouting', priority: 300, policy: 'accept' }),
+        addRule('prerouting', [match('meta mark', 0x7a69ffff), match('meta l4proto', 'tcp'), tproxy({ address: '127.0.0.1', port: 1 })]),
+      ])
+    } finally {
+      table.close()
+    }
+    return { name, ok: true, detail: 'TPROXY, socket match and owner tables work' }
+  } catch (error) {
+    if (isCodedError(error, 'firewall.permission')) return { name, ok: false, detail: error.message, remedy: 'run as root, or grant CAP_NET_ADMIN' }
+    return { name, ok: false, detail: messageOf(error), remedy: 'Linux 5.12 or later with nft_tproxy, nft_socket and nft_fib_inet (modprobe), as root; or --firewall iptables' }
+  }
+}
+
+/** Only a second choice. Asks for a test of the rule, which changes nothing. */
+export async function probeIptables(nftablesWorks: boolean): Promise<ProbeResult> {
+  const name = 'iptables'
+  const failed = (detail: string, remedy: string): ProbeResult => ({ name, ok: nftablesWorks ? 'warn' : false, detail, remedy })
+  const program = findProgram('iptables-restore')
+  if (program === undefined) return failed('not installed', 'install iptables, if nftables cannot be used')
+  try {
+    const target = { address: '127.0.0.1', port: 1, mark: 1, mask: 1 }
+    const text = renderRestore('mangle', [
+      { change: 'newChain', chain: 'ziti-tunnel-probe' },
+      { change: 'append', chain: 'ziti-tunnel-probe', rule: { protocol: 'tcp', target } },
+    ])
+    const { status, errors } = await runProgram(program, ['--test', '--noflush'], text, testTimeout)
+    if (status === 0) return { name, ok: true, detail: `TPROXY works (${program})` }
+    return failed(errors.trim().split('\n')[0] ?? `it ended with ${status}`, 'run as root on a kernel with xt_TPROXY (modprobe xt_TPROXY)')
+  } catch (error) {
+    return failed(messageOf(error), 'see whether iptables-restore can be run')
+  }
+}
+
+const testTimeout = 5000
+
+export function probeTransparentSockets(): ProbeResult {
+  const name = 'transparent sockets'
+  try {
+    openTransparentListener({ address: '127.0.0.1' }).close()
+    return { name, ok: true, detail: 'IP_TRANSPARENT can be set' }
+  } catch (error) {
+    return { name, ok: false, detail: messageOf(error), remedy: 'run as root, or grant CAP_NET_ADMIN' }
+  }
+}
+
+function messageOf(error: unknown): string {
+  return error instanceof Error ? error.message : String(error)
+}
