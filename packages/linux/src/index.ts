@@ -45,6 +45,7 @@ export { eachPerformer, type ChangeParameters, type Perform, type PerformAll, ty
 export { ownRouteProtocol, planRoute, planRule } from './host-state/route-performers.ts'
 export type { Unfinished, UndoReport } from './host-state/undo.ts'
 export type { Instance } from './journal/instance.ts'
+export { listJournals, type JournalListing } from './journal/list-journals.ts'
 export { replayJournals, type ReplayOptions, type ReplayReport } from './journal/replay.ts'
 export type { JournalUndo } from './journal/undo-journal.ts'
 export { ownMark, ownMask, slotCount, slotMark } from './marks.ts'
