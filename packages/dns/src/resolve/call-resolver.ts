@@ -1,0 +1,10 @@
+import type { Resolver, ResolveFunction } from './resolver.ts'
+
+/** A resolver as a function, whichever of the two forms it has. */
+export function resolveFunctionOf(resolver: Resolver): ResolveFunction {
+  return typeof resolver === 'function' ? resolver : (question, context) => resolver.resolve(question, context)
+}
+
+export function closeResolver(resolver: Resolver): void {
+  if (typeof resolver !== 'function') resolver.close?.()
+}
