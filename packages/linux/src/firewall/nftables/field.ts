@@ -1,5 +1,5 @@
+import { parseAddress, parsePrefix, type Prefix } from '../../netlink/ip-address.ts'
 import { firewallError } from '../firewall-error.ts'
-import { parseAddressBytes, parsePrefix } from './address-bytes.ts'
 import { addressType, ipProtocol, protocolFamily } from './kernel-numbers.ts'
 import { hostWord } from './message-writer.ts'
 
@@ -35,17 +35,21 @@ export type FieldValue = string | number | boolean
 /** A value, or all from one to another, both included. */
 export type FieldOperand = FieldValue | Range<FieldValue>
 
-/** First and last value as the kernel holds them; the same array twice for a single one. */
+/** First and last value as the kernel holds them. */
 export interface FieldBytes {
   readonly from: Uint8Array
   readonly to: Uint8Array
+}
+
+export function isSingle({ from, to }: FieldBytes): boolean {
+  return from === to || Buffer.compare(from, to) === 0
 }
 
 interface Field {
   /** The number by which nft knows the type (its `enum datatypes`); it stands in a set, for nft to show it. */
   readonly typeId: number
   readonly bytes: number
-  /** Marks and the like lie in the host's byte order: no intervals of them in sets. */
+  /** Marks and the like lie in the host's byte order; a range of them would not be one of their bytes. */
   readonly hostOrder?: boolean
   /** nft writes names in quotes. */
   readonly quoted?: boolean
@@ -59,7 +63,7 @@ const fields: Readonly<Record<FieldType, Field>> = {
   inet_service: { typeId: 13, bytes: 2, encode: number16 },
   nf_proto: { typeId: 2, bytes: 1, encode: (value) => number8(named(protocolFamily, value)) },
   mark: { typeId: 19, bytes: 4, hostOrder: true, encode: number32 },
-  ifname: { typeId: 41, bytes: 16, quoted: true, encode: interfaceName },
+  ifname: { typeId: 41, bytes: 16, hostOrder: true, quoted: true, encode: interfaceName },
   fib_addrtype: { typeId: 38, bytes: 4, hostOrder: true, encode: (value) => number32(named(addressType, value)) },
   ct_dir: { typeId: 27, bytes: 1, encode: (value) => number8(['original', 'reply'].indexOf(String(value))) },
   boolean: { typeId: 39, bytes: 1, encode: (value) => (typeof value === 'boolean' ? number8(Number(value)) : undefined) },
@@ -69,21 +73,36 @@ export function describeField(type: FieldType): Field {
   return fields[type]
 }
 
-/** Throws `firewall.malformed` for what is no value of the type. */
+/** Throws `firewall.malformed` for what is no value of the type, or no range from the smaller to the larger one. */
 export function encodeOperand(type: FieldType, operand: FieldOperand): FieldBytes {
-  if (typeof operand === 'object') return { from: encodeValue(type, operand.from), to: encodeValue(type, operand.to) }
+  if (typeof operand === 'object') return encodeRange(type, operand)
   if (typeof operand === 'string' && operand.includes('/')) {
     const prefix = parsePrefix(operand)
-    if (prefix?.from.length === fields[type].bytes) return prefix
-    throw malformed(type, operand)
+    if (prefix?.bytes.length !== fields[type].bytes) throw malformed(type, operand)
+    return { from: prefix.bytes, to: lastAddress(prefix) }
   }
   const value = encodeValue(type, operand)
   return { from: value, to: value }
 }
 
+function encodeRange(type: FieldType, range: Range<FieldValue>): FieldBytes {
+  const bytes = { from: encodeValue(type, range.from), to: encodeValue(type, range.to) }
+  if (fields[type].hostOrder || Buffer.compare(bytes.from, bytes.to) > 0) throw malformed(type, renderOperand(type, range))
+  return bytes
+}
+
+function lastAddress({ bytes, length }: Prefix): Uint8Array {
+  return bytes.map((byte, index) => byte | (0xff >> Math.min(8, Math.max(0, length - index * 8))))
+}
+
 export function renderOperand(type: FieldType, operand: FieldOperand): string {
-  if (typeof operand === 'object') return `${renderValue(type, operand.from)}-${renderValue(type, operand.to)}`
-  return renderValue(type, operand)
+  if (typeof operand !== 'object') return renderValue(type, operand)
+  return `${renderEnd(type, operand.from)}-${renderEnd(type, operand.to)}`
+}
+
+/** nft reads `tcp-udp` as one name. */
+function renderEnd(type: FieldType, value: FieldValue): string {
+  return type === 'inet_proto' ? String(encodeValue(type, value)[0]) : renderValue(type, value)
 }
 
 function encodeValue(type: FieldType, value: FieldValue): Uint8Array {
@@ -99,12 +118,12 @@ function renderValue(type: FieldType, value: FieldValue): string {
 }
 
 function malformed(type: FieldType, value: FieldValue) {
-  return firewallError('firewall.malformed', `${JSON.stringify(value)} is no ${type}`, { type })
+  return firewallError('firewall.malformed', `${JSON.stringify(value)} is no value or range of ${type}`, { type })
 }
 
 function addressOf(bytes: number) {
   return (value: FieldValue) => {
-    const address = typeof value === 'string' ? parseAddressBytes(value) : undefined
+    const address = typeof value === 'string' ? parseAddress(value) : undefined
     return address?.length === bytes ? address : undefined
   }
 }

@@ -1,6 +1,6 @@
 import { align4 } from '../../netlink/attribute.ts'
 import { firewallError } from '../firewall-error.ts'
-import { describeField, encodeOperand, renderOperand, type FieldBytes, type FieldType, type FieldValues, type Range } from './field.ts'
+import { describeField, encodeOperand, isSingle, renderOperand, type FieldBytes, type FieldType, type FieldValues, type Range } from './field.ts'
 
 /**
  * A named set of values, or of tuples of values when it has several fields. With `interval` each field of an element
@@ -55,12 +55,10 @@ export function encodeElement(set: NftSet, element: SetElement, key: FieldBytes)
   key.to.fill(0)
   let offset = 0
   set.fields.forEach((type, index) => {
-    const { from, to } = encodeOperand(type, element[index] ?? '')
-    const order = from === to ? 0 : Buffer.compare(from, to)
-    if (order > 0) throw elementError(set, element, 'wants ranges from the smaller to the larger')
-    if (order < 0 && !set.interval) throw elementError(set, element, 'was made without interval')
-    key.from.set(from, offset)
-    key.to.set(to, offset)
+    const bytes = encodeOperand(type, element[index] ?? '')
+    if (!set.interval && !isSingle(bytes)) throw elementError(set, element, 'was made without interval')
+    key.from.set(bytes.from, offset)
+    key.to.set(bytes.to, offset)
     offset += paddedBytes(type)
   })
 }

@@ -1,5 +1,5 @@
 import { firewallError } from '../../firewall-error.ts'
-import { encodeOperand, renderOperand, type FieldBytes, type FieldOperand, type FieldValues, type Range } from '../field.ts'
+import { encodeOperand, isSingle, renderOperand, type FieldBytes, type FieldOperand, type FieldValues, type Range } from '../field.ts'
 import { compareOperation } from '../kernel-numbers.ts'
 import { hostWord } from '../message-writer.ts'
 import { nftSet, type NftSet, type SetElement } from '../set.ts'
@@ -45,7 +45,7 @@ export function matchNot<S extends Selector>(selector: S, value: MatchValue<S>):
 export function anonymousSetOf({ selector, operand }: Match): { set: NftSet; elements: readonly SetElement[] } | undefined {
   if (!isList(operand)) return undefined
   const { type } = describeSelector(selector)
-  const interval = operand.some((value) => isRange(type, value))
+  const interval = operand.some((value) => !isSingle(encodeOperand(type, value)))
   return { set: nftSet('__set%d', [type], { interval }), elements: operand.map((value): SetElement => [value]) }
 }
 
@@ -74,7 +74,7 @@ function writeOperand({ writer }: RuleWriter, { selector, inverted }: Match, ope
   const { type } = describeSelector(selector)
   const bytes = encodeOperand(type, operand)
   const equal = inverted ? compareOperation.notEqual : compareOperation.equal
-  if (Buffer.compare(bytes.from, bytes.to) === 0) {
+  if (isSingle(bytes)) {
     writeCompare(writer, equal, bytes.from)
   } else if (typeof operand === 'string') {
     writeBitwise(writer, networkMask(bytes), new Uint8Array(bytes.from.length))
@@ -98,11 +98,6 @@ function isList(operand: Match['operand']): operand is readonly FieldOperand[] {
 
 function isMasked(operand: Match['operand']): operand is MaskedValue {
   return typeof operand === 'object' && 'mask' in operand
-}
-
-function isRange(type: Parameters<typeof encodeOperand>[0], operand: FieldOperand): boolean {
-  const { from, to } = encodeOperand(type, operand)
-  return Buffer.compare(from, to) !== 0
 }
 
 /** The bits in which the ends of a prefix agree. */
