@@ -1,7 +1,9 @@
 import { CodedError } from '@tunnel/flow'
+import { ByteWriter } from '../message/byte-writer.ts'
 import { nameLabels } from '../message/name.ts'
 import { createQuestion } from '../message/question.ts'
 import type { DnsRecord, SoaData } from '../message/record.ts'
+import { writeData } from '../message/record-data.ts'
 import { recordTypeName, recordTypeNumber } from '../message/record-type.ts'
 import { isAtOrBelow } from './bailiwick.ts'
 import type { Answer, RecordsAnswer, ResolverObject } from './resolver.ts'
@@ -51,6 +53,8 @@ interface OwnZone {
 
 /** As RFC 1034 3.6.2 wishes loops of aliases to be caught. */
 const longestChain = 8
+/** More than any name takes; what does not fit is not written. */
+const trialBytes = 1024
 const nodata: Answer = { records: [], authoritative: true }
 
 /**
@@ -145,6 +149,7 @@ function createNode(name: string, entry: ZoneEntry, defaultTtl: number): Node {
     if (value === undefined) continue
     const list: readonly unknown[] = Array.isArray(value) ? value : [value]
     const all = list.map((data) => recordOf(name, type, ttl, data))
+    for (const record of all) checkRecord(name, record)
     answers.set(canonicalType(name, type), { records: all, authoritative: true })
   }
   if (entry.CNAME !== undefined && answers.size > 1) throw invalid(name, 'a CNAME has no other records beside it (RFC 1034 3.6.2)')
@@ -154,6 +159,11 @@ function createNode(name: string, entry: ZoneEntry, defaultTtl: number): Node {
 function recordOf(name: string, type: string, ttl: number, data: unknown): DnsRecord {
   const strings = type === 'TXT' ? txtStrings(data) : data
   return { type: canonicalType(name, type), ttl, data: strings } as DnsRecord
+}
+
+/** Written for a trial, so that a mistake is told now, by name, and not at the first question. */
+function checkRecord(name: string, record: DnsRecord): void {
+  writeData(new ByteWriter(trialBytes), Object.assign({ ...record }, { name }))
 }
 
 /** A text that is longer than one string holds (255 bytes) becomes several, which readers put together (RFC 7208 3.3). */
