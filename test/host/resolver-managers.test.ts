@@ -4,7 +4,7 @@ import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { afterEach, describe, expect, it } from 'vitest'
 import { dumpDifference, dumpHost } from '../support/netns/host-dump.ts'
-import { createNamespace, isRoot, type Namespace } from '../support/netns/namespace.ts'
+import { addAddress, createNamespace, isRoot, type Namespace } from '../support/netns/namespace.ts'
 import type { Running } from '../support/programs.ts'
 import { giveOwnFiles, startManager, type ManagerProcess } from '../support/resolvers/manager-process.ts'
 import { resolverPackages, unpackManager, type UnpackedManager } from '../support/resolvers/unpacked-packages.ts'
@@ -30,7 +30,11 @@ async function createHost(resolvConf = `nameserver ${upstream}\n`): Promise<Name
   const host = await createNamespace()
   endings.push(() => host.close())
   await giveOwnFiles(host, resolvConf)
-  await host.must('ip', 'addr', 'add', `${upstream}/32`, 'dev', 'lo')
+  // systemd-resolved asks nobody while no link but loopback is up.
+  await host.must('ip', 'link', 'add', 'eth0', 'type', 'veth', 'peer', 'name', 'cable')
+  // Without link-local addresses, whose routes appear some time after.
+  for (const name of ['cable', 'eth0']) await host.must('ip', 'link', 'set', name, 'addrgenmode', 'none', 'up')
+  await addAddress(host, 'eth0', `${upstream}/24`)
   startServer(host, upstream, '10.0.0.9')
   return host
 }
@@ -48,13 +52,6 @@ async function managed(host: Namespace, manager: UnpackedManager): Promise<Manag
   return running
 }
 
-async function openLink(host: Namespace): Promise<Running> {
-  const link = host.start('socat', [`TUN:${ours}/32,tun-name=ziti-dns,iff-up`, 'PIPE'])
-  endings.push(() => link.signal('SIGKILL'))
-  for (let tries = 0; tries < 200 && !(await host.run('ip', ['addr', 'show', 'dev', 'ziti-dns'])).stdout.includes(ours); tries++) await delay(10)
-  return link
-}
-
 function tunneler(host: Namespace, ...words: string[]): Running {
   const state = mkdtempSync(join(tmpdir(), 'ziti-tunnel-resolver-'))
   const running = host.start(process.execPath, ['--conditions=tunnel-source', program, state, ...words])
@@ -66,7 +63,7 @@ const delay = (milliseconds: number): Promise<void> => new Promise((resolve) => 
 const ask = async (host: Namespace, name: string): Promise<string> => (await host.run('getent', ['ahostsv4', name])).stdout.split(/\s/)[0] ?? ''
 
 async function restored(host: Namespace, before: string): Promise<void> {
-  for (const deadline = Date.now() + 2000; Date.now() < deadline; await delay(20)) if (dumpDifference(before, await dumpHost(host)).length === 0) return
+  for (const deadline = Date.now() + 5000; Date.now() < deadline; await delay(20)) if (dumpDifference(before, await dumpHost(host)).length === 0) return
   expect(dumpDifference(before, await dumpHost(host))).toEqual([])
 }
 
@@ -75,15 +72,14 @@ describe.skipIf(!available.has('systemd-resolved'))('systemd-resolved', () => {
     const host = await createHost()
     await managed(host, 'systemd-resolved')
     const before = await dumpHost(host)
-    const link = await openLink(host)
-    startServer(host, ours, '100.64.7.7')
     const running = tunneler(host, ours, '*.ziti,db.corp', 'ziti-dns', ours)
     expect(await running.line(/=>/)).toContain('systemd-resolved, by a link of ours')
+    await running.line(/^link/)
+    startServer(host, ours, '100.64.7.7')
     expect(await running.line(/^ready/)).toBe(`ready upstreams ${upstream}`)
     expect([await ask(host, 'a.ziti'), await ask(host, 'db.corp'), await ask(host, 'other.corp'), await ask(host, 'example.com')]).toEqual(
       ['100.64.7.7', '100.64.7.7', '10.0.0.9', '10.0.0.9'])
     running.signal('SIGKILL')
-    link.signal('SIGKILL')
     await restored(host, before)
     expect(await ask(host, 'b.ziti')).toBe('10.0.0.9')
   })
@@ -91,7 +87,6 @@ describe.skipIf(!available.has('systemd-resolved'))('systemd-resolved', () => {
   it('is told again when it forgets', async () => {
     const host = await createHost()
     await managed(host, 'systemd-resolved')
-    await openLink(host)
     const running = tunneler(host, ours, '*.ziti', 'ziti-dns', ours)
     await running.line(/^ready/)
     await host.must('resolvectl', 'revert', 'ziti-dns')
@@ -103,7 +98,6 @@ describe.skipIf(!available.has('systemd-resolved'))('systemd-resolved', () => {
   it('takes other names while it runs', async () => {
     const host = await createHost()
     await managed(host, 'systemd-resolved')
-    await openLink(host)
     const running = tunneler(host, ours, '*.ziti', 'ziti-dns', ours, 'db.corp,*.other')
     await running.line(/^ready/)
     expect(await host.must('resolvectl', 'domain', 'ziti-dns')).toMatch(/: ~ziti$/m)
@@ -199,6 +193,29 @@ describe.skipIf(!isRoot)('a plain resolv.conf', () => {
     await running.line(/^ready/)
     expect(await host.must('cat', '/etc/resolv.conf')).toMatch(/^nameserver 127\.0\.0\.1$/m)
     await running.stop()
+    await restored(host, before)
+  })
+
+  it('missing: is made, and gone afterwards', async () => {
+    const host = await createHost()
+    await host.must('rm', '/etc/resolv.conf')
+    const before = await dumpHost(host)
+    const running = tunneler(host, '127.0.0.1')
+    expect(await running.line(/=>/)).toMatch(/resolv\.conf is missing.*=> none, by the file itself/)
+    await running.line(/^ready/)
+    expect(await host.must('cat', '/etc/resolv.conf')).toMatch(/^nameserver 127\.0\.0\.1$/m)
+    running.signal('SIGKILL')
+    await restored(host, before)
+  })
+
+  it('read-only: nothing is changed, and the line says what to do', async () => {
+    const host = await createHost()
+    await host.must('sh', '-c', 'cp /etc/resolv.conf /run/fixed && mount --bind /run/fixed /etc/resolv.conf && mount -o remount,bind,ro /etc/resolv.conf')
+    const before = await dumpHost(host)
+    const running = tunneler(host, '127.0.0.1')
+    expect(await running.line(/=>/)).toContain('mounted by a container engine, read-only')
+    expect(await running.line(/cannot be written/)).toContain('--resolver file:///etc/hosts')
+    await running.exited
     await restored(host, before)
   })
 })

@@ -1,5 +1,4 @@
-import { openHostState, openResolverSettings, detectResolver, replayJournals } from '@tunnel/linux'
-import type { ResolverSettings } from '@tunnel/linux'
+import { detectResolver, openHostState, openResolverLink, openResolverSettings, replayJournals } from '@tunnel/linux'
 
 /**
  * The resolver part of a tunneler and nothing else, for tests: sets the resolver of the host that it runs on, says
@@ -12,11 +11,13 @@ const say = (line: string): void => void process.stdout.write(`${line}\n`)
 await replayJournals(stateDirectory)
 const facts = await detectResolver()
 say(facts.line)
+const carrier = link === '-' ? undefined : openResolverLink({ name: link, address })
+if (carrier) say('link')
 const host = await openHostState({ stateDirectory })
-const settings: ResolverSettings = await openResolverSettings({
+const settings = await openResolverSettings({
   host,
   facts,
-  wanted: { servers: [{ address: server, port: 53 }], domains: domains.split(',').filter(Boolean), ...(link !== '-' && { link: { name: link, address } }) },
+  wanted: { servers: [{ address: server, port: 53 }], domains: domains.split(',').filter(Boolean), ...(carrier && { link: carrier }) },
   onUpstreams: (upstreams) => say(`upstreams ${upstreams.join(' ')}`),
   log: (level, _source, message) => say(`${level} ${message}`),
 })
@@ -29,6 +30,7 @@ process.once('SIGTERM', () => {
     .close()
     .then(() => host.restore())
     .then(() => {
+      carrier?.close()
       clearInterval(stay)
       say('restored')
     })

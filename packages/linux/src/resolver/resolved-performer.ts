@@ -20,8 +20,8 @@ export async function performResolvedSet(parameters: ChangeParameters, context: 
   const program = await findResolvedProgram()
   for (let attempt = 1; ; attempt++) {
     const before = await toldOf(program, setting)
-    if (!before?.told) await tell(program, setting)
-    if (await staysTold(program, setting, before?.told ? 1 : looks)) return 'done'
+    if (!before || !before.servers || !before.domains) await tell(program, setting, before?.servers === true)
+    if (await staysTold(program, setting, before?.servers ? 1 : looks)) return 'done'
     context.log('warn', 'linux/resolver.set', `systemd-resolved forgot the servers of ${setting.link}, telling it again`, { attempt })
     if (attempt === attempts) throw resolverError('resolver.not-effective', `systemd-resolved does not keep the DNS server of link ${setting.link}. Is the link managed by systemd-networkd? Then exclude it there (Unmanaged=yes)`)
   }
@@ -32,29 +32,31 @@ const attempts = 5
 const looks = 4
 const lookMilliseconds = 40
 
-async function tell(program: ResolvedProgram, setting: LinkSetting): Promise<void> {
-  const { needs, wishes } = await program.set(setting)
+async function tell(program: ResolvedProgram, setting: LinkSetting, domainsOnly: boolean): Promise<void> {
+  const { domains, server, wishes } = await program.set(setting)
+  if (domainsOnly) return void (await runProgram(domains))
   // Each wish is unknown to some version; a server set to no names and no default route gets no questions anyway.
   await Promise.all(wishes.map((command) => tryProgram(command)))
-  for (const command of needs) await runProgram(command)
+  await runProgram(domains)
+  if (server) await runProgram(server)
 }
 
 async function staysTold(program: ResolvedProgram, setting: LinkSetting, times: number): Promise<boolean> {
   for (let look = 0; look < times; look++) {
     const seen = await toldOf(program, setting)
     if (seen === undefined) return true
-    if (!seen.told) return false
+    if (!seen.servers || !seen.domains) return false
     if (look < times - 1) await new Promise((resolve) => setTimeout(resolve, lookMilliseconds))
   }
   return true
 }
 
-/** Does systemd-resolved have exactly this? `undefined` when the program cannot tell. */
-export async function toldOf(program: ResolvedProgram, setting: LinkSetting): Promise<{ readonly told: boolean } | undefined> {
+/** Does systemd-resolved have exactly these? `undefined` when the program cannot tell. */
+export async function toldOf(program: ResolvedProgram, setting: LinkSetting): Promise<{ readonly servers: boolean; readonly domains: boolean } | undefined> {
   if (!program.tell) return undefined
   const commands = program.tell(setting.link)
   const [servers, domains] = await Promise.all([runProgram(commands.servers), runProgram(commands.domains)])
-  return { told: sameWords(saidOf(servers), setting.servers) && sameWords(saidOf(domains), setting.domains.map((domain) => `~${domain}`)) }
+  return { servers: sameWords(saidOf(servers), setting.servers), domains: sameWords(saidOf(domains), setting.domains.map((domain) => `~${domain}`)) }
 }
 
 /** `Link 3 (ziti0): ~ziti ~db.corp`, folded over lines when long. */

@@ -4,8 +4,8 @@ import { parseEndpoint } from './resolved-server.ts'
 
 const setting = { link: 'ziti-dns', servers: ['100.64.0.1', '[fd00::1]:5353'], domains: ['ziti', 'db.corp'] }
 const said = async (program: ResolvedProgram, what = setting): Promise<string[]> => {
-  const { needs, wishes } = await program.set(what)
-  return [...wishes, ...needs].map((words) => words.slice(1).join(' '))
+  const { wishes, domains, server } = await program.set(what)
+  return [...wishes, domains, ...(server ? [server] : [])].map((words) => words.slice(1).join(' '))
 }
 
 describe('what systemd-resolved is told', () => {
@@ -17,8 +17,8 @@ describe('what systemd-resolved is told', () => {
   })
 
   it('by resolvectl with no names: the old routes are taken away', async () => {
-    const { needs } = await resolvectl('/x').set({ ...setting, domains: [] })
-    expect(needs[0]).toEqual(['/x', 'domain', 'ziti-dns', ''])
+    const { domains } = await resolvectl('/x').set({ ...setting, domains: [] })
+    expect(domains).toEqual(['/x', 'domain', 'ziti-dns', ''])
   })
 
   it('by systemd-resolve, in one call', async () => {

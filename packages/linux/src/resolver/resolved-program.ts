@@ -13,10 +13,18 @@ export interface LinkSetting {
   readonly domains: readonly string[]
 }
 
-/** The commands of one program that speaks with systemd-resolved. The first that fails is the error; `wishes` may fail. */
+/** What it takes to set a link: `domains` and `server` must work, in this order; `wishes` come before and may fail. */
+export interface SetCommands {
+  readonly wishes: readonly string[][]
+  readonly domains: readonly string[]
+  /** Absent when `domains` says both. */
+  readonly server?: readonly string[]
+}
+
+/** The commands of one program that speaks with systemd-resolved. */
 export interface ResolvedProgram {
   readonly path: string
-  set(setting: LinkSetting): Promise<{ readonly needs: readonly string[][]; readonly wishes: readonly string[][] }>
+  set(setting: LinkSetting): Promise<SetCommands>
   /** Tell what it knows; not every program can. */
   readonly tell?: (link: string) => { readonly servers: string[]; readonly domains: string[] }
   readonly flush: string[]
@@ -38,7 +46,8 @@ export function resolvectl(path: string): ResolvedProgram {
     path,
     set: ({ link, servers, domains }) => Promise.resolve({
       wishes: [['default-route', 'no'], ['llmnr', 'no'], ['mdns', 'no'], ['dnssec', 'no'], ['dnsovertls', 'no']].map(([verb = '', word = '']) => [path, verb, link, word]),
-      needs: [[path, 'domain', link, ...routes(domains, '~')], [path, 'dns', link, ...servers]],
+      domains: [path, 'domain', link, ...routes(domains)],
+      server: [path, 'dns', link, ...servers],
     }),
     tell: (link) => ({ servers: [path, 'dns', link], domains: [path, 'domain', link] }),
     flush: [path, 'flush-caches'],
@@ -50,10 +59,10 @@ export function systemdResolve(path: string): ResolvedProgram {
     path,
     set: ({ link, servers, domains }) => Promise.resolve({
       wishes: [],
-      needs: [[
+      domains: [
         path, `--interface=${link}`, '--set-llmnr=no', '--set-mdns=no', '--set-dnssec=no',
-        ...routes(domains, '~').map((domain) => `--set-domain=${domain}`), ...servers.map((server) => `--set-dns=${server}`),
-      ]],
+        ...routes(domains).map((domain) => `--set-domain=${domain}`), ...servers.map((server) => `--set-dns=${server}`),
+      ],
     }),
     flush: [path, '--flush-caches'],
   }
@@ -67,7 +76,7 @@ export function busctl(path: string, indexOf: (link: string) => Promise<string> 
     path,
     async set({ link, servers, domains }) {
       const index = await indexOf(link)
-      const routed = domains.length > 0 ? domains.flatMap((domain) => [domain, 'true']) : []
+      const routed = domains.flatMap((domain) => [domain, 'true'])
       const addresses = servers.flatMap((server) => {
         const { family, bytes, port } = parseEndpoint(server)
         return [String(family), String(bytes.length), ...bytes.map(String), String(port), '']
@@ -78,7 +87,8 @@ export function busctl(path: string, indexOf: (link: string) => Promise<string> 
           call('SetLinkDefaultRoute', 'ib', index, 'false'),
           ...['SetLinkLLMNR', 'SetLinkMulticastDNS', 'SetLinkDNSSEC', 'SetLinkDNSOverTLS'].map((method) => call(method, 'is', index, 'no')),
         ],
-        needs: [call('SetLinkDomains', 'ia(sb)', index, domainCount, ...routed), call('SetLinkDNSEx', 'ia(iayqs)', index, serverCount, ...addresses)],
+        domains: call('SetLinkDomains', 'ia(sb)', index, domainCount, ...routed),
+        server: call('SetLinkDNSEx', 'ia(iayqs)', index, serverCount, ...addresses),
       }
     },
     flush: call('FlushCaches'),
@@ -86,7 +96,7 @@ export function busctl(path: string, indexOf: (link: string) => Promise<string> 
 }
 
 /** An empty word takes all routes away; no word at all would be a question. */
-const routes = (domains: readonly string[], mark: string): string[] => (domains.length > 0 ? domains.map((domain) => mark + domain) : [''])
+const routes = (domains: readonly string[]): string[] => (domains.length > 0 ? domains.map((domain) => `~${domain}`) : [''])
 
 async function linkIndex(link: string): Promise<string> {
   return (await readFile(`/sys/class/net/${basename(link)}/ifindex`, 'utf8')).trim()

@@ -126,7 +126,8 @@ class KeptSettings implements ResolverSettings {
     const set = this.#changes.find(({ kind }) => kind === 'resolved.set')
     if (!set) return namesFirst(facts.file.text, this.#wanted.servers.map(({ address }) => address))
     if (facts.method !== 'link') return false
-    return (await toldOf(await findResolvedProgram(), linkSettingOf(set.parameters)))?.told ?? true
+    const told = await toldOf(await findResolvedProgram(), linkSettingOf(set.parameters))
+    return told === undefined || (told.servers && told.domains)
   }
 
   async #restore(facts: ResolverFacts): Promise<void> {
