@@ -1,5 +1,5 @@
 import type { Protocol } from '@tunnel/flow'
-import { formatAddress, type AddressRange } from '../address/prefix.ts'
+import { contains, formatAddress, type AddressRange } from '../address/prefix.ts'
 import type { Interval } from './intervals.ts'
 
 /** Destinations that are intercepted: every address, with every port, of one protocol. */
@@ -40,4 +40,9 @@ function formatRange({ family, low, high }: AddressRange): string {
   const address = family === 6 ? `[${formatAddress(family, low)}]` : formatAddress(family, low)
   if (low === high) return address
   return `${address}-${family === 6 ? `[${formatAddress(family, high)}]` : formatAddress(family, high)}`
+}
+
+/** Whether packets from anywhere to this address and port are in the box. */
+export function isInBox({ protocol, to, ports }: Box, destination: { protocol: Protocol; address: AddressRange; port: number }): boolean {
+  return protocol === destination.protocol && ports.low <= destination.port && destination.port <= ports.high && contains(to, destination.address)
 }

@@ -8,7 +8,10 @@ import { claimsOf, describeClaim, type Claim } from './claim.ts'
 export interface ResolveOptions {
   /** Addresses or ranges that a name (`web.ziti`, `*.ziti`) has been given. */
   readonly addressesOf: (name: string) => readonly string[]
+  /** Addresses that no service can have. */
   readonly holes: readonly Prefix[]
+  /** Those of them that this host has. */
+  readonly own: readonly Prefix[]
   readonly ipv6: boolean
 }
 
@@ -58,7 +61,7 @@ class ServiceResolver {
   }
 
   #isFree(prefix: Prefix): boolean {
-    const { holes, ipv6 } = this.#options
+    const { holes, own, ipv6 } = this.#options
     const address = formatPrefix(prefix)
     const service = this.#wanted.service.name
     if (prefix.family === 6 && !ipv6) {
@@ -70,8 +73,8 @@ class ServiceResolver {
       this.#fail(cannotIntercept('tproxy.address-local', service, address, why))
       return false
     }
-    for (const hole of holes) {
-      if (overlaps(prefix, hole)) this.#notes.add(`${address} of service '${service}' contains ${formatPrefix(hole)}, which is left alone`)
+    for (const mine of own) {
+      if (overlaps(prefix, mine)) this.#notes.add(`${address} of service '${service}' contains ${formatPrefix(mine)} of this host, which is left alone`)
     }
     return true
   }

@@ -1,0 +1,54 @@
+import { ownMark, ownMask, type IptablesRule, type TproxyTarget } from '@tunnel/linux'
+import { addressBits, formatCidr, formatPrefix, overlaps, parsePrefix, type Family, type Prefix } from '../address/prefix.ts'
+import type { Claim } from '../wanted/claim.ts'
+import type { Numbers } from '../wanted/numbers.ts'
+import type { FirewallTarget, ListenerPorts } from './firewall.ts'
+
+/** What the chain begins with: packets of tunnelers are never intercepted. */
+export const ownTrafficRule: IptablesRule = { mark: { value: ownMark, mask: ownMask }, target: 'RETURN' }
+
+export interface ChainRules {
+  /** Before all others. */
+  readonly returns: readonly IptablesRule[]
+  readonly intercepts: readonly IptablesRule[]
+}
+
+export function rulesOf({ claims, own, lingering }: FirewallTarget, family: Family, numbers: Numbers, ports: ListenerPorts): ChainRules {
+  const port = family === 4 ? ports.v4 : ports.v6
+  if (port === undefined) return { returns: [], intercepts: [] }
+  const target: TproxyTarget = { address: family === 4 ? '127.0.0.1' : '::1', port, mark: numbers.mark, mask: numbers.mark }
+  const mine = [...claims.values()].filter(({ to }) => to.family === family)
+  // Open TCP connections need no rule: their packets come by the routes, and find their socket.
+  const sessions = lingering.filter((flow) => flow.protocol === 'udp' && flow.family === family)
+  return {
+    returns: ownAddressRules(mine, own),
+    intercepts: [
+      ...mine.flatMap((claim) => claimRules(claim, target)),
+      ...sessions.map(({ from, to }): IptablesRule => ({
+        comment: 'open session',
+        source: withLength(from.address),
+        destination: withLength(to.address),
+        protocol: 'udp',
+        destinationPorts: { low: to.port, high: to.port },
+        target,
+      })),
+    ],
+  }
+}
+
+/** One for each address of this host that lies within a claim: what is for the host itself stays its own. */
+function ownAddressRules(claims: readonly Claim[], own: readonly Prefix[]): IptablesRule[] {
+  const inside = own.filter((address) => claims.some(({ to }) => overlaps(to, address)))
+  return inside.map((address) => ({ destination: formatCidr(address), target: 'RETURN' }))
+}
+
+/** The rules of one claim as the original makes them, one for each source that is allowed. */
+function claimRules({ service, to, protocol, ports, sources }: Claim, target: TproxyTarget): IptablesRule[] {
+  const rule: IptablesRule = { comment: service, destination: formatCidr(to), protocol, destinationPorts: ports, target }
+  return sources ? sources.map((source) => ({ ...rule, source: formatCidr(source) })) : [rule]
+}
+
+function withLength(address: string): string {
+  const prefix = parsePrefix(address)
+  return prefix ? `${formatPrefix(prefix)}/${addressBits[prefix.family]}` : address
+}

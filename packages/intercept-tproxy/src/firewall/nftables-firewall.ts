@@ -1,0 +1,78 @@
+import { openOwnerTable, type NftChange, type OwnerTable } from '@tunnel/linux'
+import { compareBoxes } from '../boxes/box.ts'
+import { flowKey, type LingeringFlow } from '../flows/live-flows.ts'
+import type { Claim } from '../wanted/claim.ts'
+import type { Numbers } from '../wanted/numbers.ts'
+import { emptyTarget, type Firewall, type FirewallTarget, type ListenerPorts } from './firewall.ts'
+import { elementChanges } from './nftables-elements.ts'
+import { baseChanges, replaceRules } from './nftables-rules.ts'
+
+/** Programs take ports from here up for their own ends of connections (ip_local_port_range never begins below). */
+const firstClientPort = 1024
+
+/** Makes the table, without anything in it. Throws what the kernel refuses: it shows whether this form works. */
+export function openNftables(numbers: Numbers, ports: ListenerPorts): Firewall {
+  const table = openOwnerTable({ name: numbers.table })
+  try {
+    table.commit(baseChanges(numbers, ports))
+  } catch (error) {
+    table.close()
+    throw error
+  }
+  return new NftablesFirewall(table, numbers, ports)
+}
+
+class NftablesFirewall implements Firewall {
+  readonly form = 'nftables'
+  readonly #table: OwnerTable
+  readonly #numbers: Numbers
+  readonly #ports: ListenerPorts
+  #target: FirewallTarget = emptyTarget
+
+  constructor(table: OwnerTable, numbers: Numbers, ports: ListenerPorts) {
+    this.#table = table
+    this.#numbers = numbers
+    this.#ports = ports
+  }
+
+  async update(target: FirewallTarget): Promise<void> {
+    this.#table.commit(this.#changesTo(target))
+    this.#target = target
+  }
+
+  /** The kernel lets nobody else change the table. */
+  async repair(): Promise<boolean> {
+    return false
+  }
+
+  async close(): Promise<void> {
+    this.#table.close()
+  }
+
+  #changesTo(target: FirewallTarget): NftChange[] {
+    const before = this.#target
+    const boxes = compareBoxes(before.boxes, target.boxes)
+    const flows = compareFlows(before.lingering, target.lingering)
+    const guardReplies = mayMeetReplies(target.claims.values())
+    return [
+      ...(guardReplies === mayMeetReplies(before.claims.values()) ? [] : replaceRules(this.#numbers, this.#ports, { guardReplies })),
+      ...elementChanges('delete', boxes.removed, flows.removed),
+      ...elementChanges('add', boxes.added, flows.added),
+    ]
+  }
+}
+
+/** Addresses of names are nobody's: no client has one. */
+function mayMeetReplies(claims: Iterable<Claim>): boolean {
+  for (const { named, ports } of claims) if (!named && ports.high >= firstClientPort) return true
+  return false
+}
+
+function compareFlows(before: readonly LingeringFlow[], after: readonly LingeringFlow[]) {
+  const was = new Map(before.map((flow) => [flowKey(flow), flow]))
+  const is = new Map(after.map((flow) => [flowKey(flow), flow]))
+  return {
+    added: [...is].flatMap(([key, flow]) => (was.has(key) ? [] : [flow])),
+    removed: [...was].flatMap(([key, flow]) => (is.has(key) ? [] : [flow])),
+  }
+}

@@ -1,0 +1,99 @@
+import {
+  accept,
+  addChain,
+  addRule,
+  addSet,
+  flushChain,
+  inSet,
+  leave,
+  match,
+  matchNot,
+  nftSet,
+  ownMark,
+  ownMask,
+  setMark,
+  tproxy,
+  type NftChange,
+} from '@tunnel/linux'
+import type { ListenerPorts } from './firewall.ts'
+import type { Numbers } from '../wanted/numbers.ts'
+
+/** Intercepted destinations, by address, protocol and port; with `from`, by the source address too. */
+export const nftSets = {
+  to: {
+    4: nftSet('to4', ['ipv4_addr', 'inet_proto', 'inet_service'], { interval: true }),
+    6: nftSet('to6', ['ipv6_addr', 'inet_proto', 'inet_service'], { interval: true }),
+  },
+  from: {
+    4: nftSet('from4', ['ipv4_addr', 'inet_proto', 'inet_service', 'ipv4_addr'], { interval: true }),
+    6: nftSet('from6', ['ipv6_addr', 'inet_proto', 'inet_service', 'ipv6_addr'], { interval: true }),
+  },
+  /** Open flows to what is no longer intercepted: client address, protocol, client port, destination, port. */
+  lingering: {
+    4: nftSet('lingering4', ['ipv4_addr', 'inet_proto', 'inet_service', 'ipv4_addr', 'inet_service']),
+    6: nftSet('lingering6', ['ipv6_addr', 'inet_proto', 'inet_service', 'ipv6_addr', 'inet_service']),
+  },
+} as const
+
+const manglePriority = -150
+const outputChain = 'output'
+
+/** The table as it is at the beginning: nothing is intercepted yet. */
+export function baseChanges(numbers: Numbers, ports: ListenerPorts): NftChange[] {
+  return [
+    ...Object.values(nftSets).flatMap((sets) => [addSet(sets[4]), addSet(sets[6])]),
+    // Of type route: a packet that gets our mark is routed anew, and so comes to `lo` and through prerouting.
+    addChain(outputChain, { type: 'route', hook: 'output', priority: manglePriority }),
+    addChain(numbers.chain, { type: 'filter', hook: 'prerouting', priority: manglePriority }),
+    ...chainRules(numbers, ports, { guardReplies: false }),
+  ]
+}
+
+/** The rules again, in the same instant without the former ones. */
+export function replaceRules(numbers: Numbers, ports: ListenerPorts, options: RuleOptions): NftChange[] {
+  return [flushChain(outputChain), flushChain(numbers.chain), ...chainRules(numbers, ports, options)]
+}
+
+export interface RuleOptions {
+  /**
+   * Somebody may have an address that is intercepted, and use a server of this host: the replies go to an intercepted
+   * address and port. Connection tracking tells them from new flows; it is used only where that can be.
+   */
+  readonly guardReplies: boolean
+}
+
+function chainRules(numbers: Numbers, ports: ListenerPorts, { guardReplies }: RuleOptions): NftChange[] {
+  return [outputChain, numbers.chain].flatMap((chain) => [
+    addRule(chain, [matchNot('meta l4proto', ['tcp', 'udp']), leave()]),
+    addRule(chain, [match('meta mark', { value: ownMark, mask: ownMask }), leave()], 'traffic of tunnelers'),
+    ...lingeringRules(chain, numbers, ports),
+    ...(guardReplies ? [addRule(chain, [match('ct direction', 'reply'), leave()], 'replies of servers on this host')] : []),
+    ...interceptRules(chain, numbers, ports),
+  ])
+}
+
+function lingeringRules(chain: string, numbers: Numbers, ports: ListenerPorts): NftChange[] {
+  return [
+    addRule(chain, [inSet(nftSets.lingering[4], ['ip saddr', 'meta l4proto', 'th sport', 'ip daddr', 'th dport']), ...take(chain, 4, numbers, ports)]),
+    addRule(chain, [inSet(nftSets.lingering[6], ['ip6 saddr', 'meta l4proto', 'th sport', 'ip6 daddr', 'th dport']), ...take(chain, 6, numbers, ports)]),
+  ]
+}
+
+function interceptRules(chain: string, numbers: Numbers, ports: ListenerPorts): NftChange[] {
+  const { to, from } = nftSets
+  return [
+    addRule(chain, [inSet(to[4], ['ip daddr', 'meta l4proto', 'th dport']), ...take(chain, 4, numbers, ports)]),
+    addRule(chain, [inSet(to[6], ['ip6 daddr', 'meta l4proto', 'th dport']), ...take(chain, 6, numbers, ports)]),
+    addRule(chain, [inSet(from[4], ['ip daddr', 'meta l4proto', 'th dport', 'ip saddr']), ...take(chain, 4, numbers, ports)]),
+    addRule(chain, [inSet(from[6], ['ip6 daddr', 'meta l4proto', 'th dport', 'ip6 saddr']), ...take(chain, 6, numbers, ports)]),
+  ]
+}
+
+/** In output the mark does it all; where packets come in, our socket gets them too. */
+function take(chain: string, family: 4 | 6, { mark }: Numbers, ports: ListenerPorts) {
+  const marked = [setMark(mark, mark), accept()]
+  if (chain === outputChain) return marked
+  const port = family === 4 ? ports.v4 : ports.v6
+  // Without a listener for the family its sets stay empty.
+  return port === undefined ? [accept()] : [tproxy({ address: family === 4 ? '127.0.0.1' : '::1', port }), ...marked]
+}

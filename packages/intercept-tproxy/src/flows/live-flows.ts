@@ -1,0 +1,82 @@
+import { formatEndpoint, type Clock, type Endpoint, type Milliseconds, type Protocol } from '@tunnel/flow'
+import { overlaps, parsePrefix, type AddressRange, type Family } from '../address/prefix.ts'
+import { isInBox, type Box } from '../boxes/box.ts'
+
+/** The two ends of a flow that we took. */
+export interface FlowEnds {
+  readonly protocol: Protocol
+  readonly from: Endpoint
+  readonly to: Endpoint
+}
+
+export interface LingeringFlow extends FlowEnds {
+  readonly family: Family
+}
+
+export interface LiveFlowsOptions {
+  readonly clock: Clock
+  /** Fewer flows linger than before. */
+  readonly onSettled: () => void
+}
+
+/** The kernel still has bytes to send, and acknowledgements to await, after a connection was closed here. */
+const tail: Milliseconds = 10_000
+
+/**
+ * The flows that are open. Those whose destination is no longer intercepted linger: the kernel must go on to bring exactly
+ * their packets to us, and no others, until they end.
+ */
+export class LiveFlows {
+  readonly #options: LiveFlowsOptions
+  readonly #live = new Set<FlowEnds>()
+  readonly #lingering = new Map<FlowEnds, LingeringFlow>()
+
+  constructor(options: LiveFlowsOptions) {
+    this.#options = options
+  }
+
+  get lingering(): readonly LingeringFlow[] {
+    return [...this.#lingering.values()]
+  }
+
+  /** To be called with the same object at the end. */
+  opened(flow: FlowEnds): void {
+    this.#live.add(flow)
+  }
+
+  closed(flow: FlowEnds): void {
+    this.#live.delete(flow)
+    if (!this.#lingering.has(flow)) return
+    this.#options.clock.after(tail, () => {
+      this.#lingering.delete(flow)
+      this.#options.onSettled()
+    })
+  }
+
+  /** These boxes are about to go: what is open in them lingers from now on. True when there is such a flow. */
+  linger(removed: readonly Box[]): boolean {
+    let found = false
+    for (const flow of this.#live) {
+      if (this.#lingering.has(flow)) continue
+      const range = parsePrefix(flow.to.address)
+      if (!range || !removed.some((box) => isInBox(box, { protocol: flow.protocol, address: range, port: flow.to.port }))) continue
+      this.#lingering.set(flow, { protocol: flow.protocol, from: flow.from, to: flow.to, family: range.family })
+      found = true
+    }
+    return found
+  }
+
+  /** Whether a lingering flow goes there. */
+  needs(range: AddressRange): boolean {
+    for (const { to } of this.#lingering.values()) {
+      const address = parsePrefix(to.address)
+      if (address && overlaps(range, address)) return true
+    }
+    return false
+  }
+}
+
+/** For sets: equal for equal ends. */
+export function flowKey({ protocol, from, to }: FlowEnds): string {
+  return `${protocol} ${formatEndpoint(from)} ${formatEndpoint(to)}`
+}

@@ -1,0 +1,26 @@
+import { ownMark, type LinkAddress, type RouteControl } from '@tunnel/linux'
+import type { Family } from '../address/prefix.ts'
+import type { HostAddresses } from './host-addresses.ts'
+
+/** Any address of the internet: where the kernel would send it says which address this host shows to others. */
+const faraway: Readonly<Record<Family, string>> = { 4: '192.88.99.1', 6: '2000::1' }
+const loopback: Readonly<Record<Family, string>> = { 4: '127.0.0.1', 6: '::1' }
+const globalScope = 0
+
+export function readHostAddresses(control: RouteControl, ipv6: boolean): HostAddresses {
+  const addresses = control.addresses()
+  return {
+    own: addresses.map(({ address }) => address),
+    ipv6,
+    source: { 4: sourceOf(control, addresses, 4), 6: sourceOf(control, addresses, 6) },
+  }
+}
+
+/** The address of the way out; without one any that others could know; on an isolated host that of loopback. */
+function sourceOf(control: RouteControl, addresses: readonly LinkAddress[], family: Family): string {
+  // With the own mark our own routing tables are not asked.
+  const way = control.routeTo(faraway[family], { mark: ownMark })
+  if (way?.source !== undefined && way.type === 'unicast') return way.source
+  const shown = addresses.find((each) => each.family === family && (each.scope ?? globalScope) === globalScope && each.device !== 'lo')
+  return shown?.address ?? loopback[family]
+}

@@ -1,0 +1,269 @@
+import type { ApplyReport, Interceptor, InterceptTable } from '@tunnel/core/contracts'
+import { isCodedError, silentLog, systemClock, type Clock, type HostChange, type Log, type TcpRequest, type UdpRequest } from '@tunnel/flow'
+import { openRouteControl, type RouteControl } from '@tunnel/linux'
+import { families, parsePrefix } from './address/prefix.ts'
+import { applyTarget } from './apply-target.ts'
+import { isInBox } from './boxes/box.ts'
+import type { Firewall } from './firewall/firewall.ts'
+import { hasIp6tables } from './firewall/iptables-firewall.ts'
+import { openFirewall } from './firewall/open-firewall.ts'
+import { LiveFlows, type FlowEnds } from './flows/live-flows.ts'
+import { HostWatch } from './host/host-watch.ts'
+import { lanHints, openLan, planLan } from './host/lan-interfaces.ts'
+import { readHostAddresses } from './host/read-host.ts'
+import { RouteKeeper } from './host/route-keeper.ts'
+import { Interception } from './interception.ts'
+import { planClaims, planFirst } from './plan-target.ts'
+import { Intake } from './sockets/intake.ts'
+import { openListeners, type Listeners } from './sockets/open-listeners.ts'
+import { createTproxyError } from './tproxy-error.ts'
+import type { TproxyInterceptorOptions } from './tproxy-options.ts'
+import { numbersOf, type Numbers } from './wanted/numbers.ts'
+import type { FirewallForm } from './wanted/routing.ts'
+import { resolveTarget, targetOf, type ResolvedTarget } from './wanted/target.ts'
+
+export interface TproxyStats {
+  readonly udpSessions: number
+  /** Datagrams dropped because a queue, the number of sessions, or the kernel's send queue was full. */
+  readonly droppedDatagrams: number
+  /** Open flows to what is no longer intercepted: the host is left clean when they have ended. */
+  readonly lingeringFlows: number
+}
+
+export interface TproxyInterceptor extends Interceptor {
+  readonly kind: 'tproxy'
+  readonly firewall: FirewallForm
+  /** Of the listeners on 127.0.0.1, and on [::1] where the host has IPv6. */
+  readonly port: number
+  readonly stats: TproxyStats
+}
+
+const source = 'intercept/tproxy'
+
+/**
+ * Opens the listeners and the firewall; nothing is intercepted before the first `apply`. Needs CAP_NET_ADMIN. Rejects with
+ * `tproxy.no-firewall` (neither form works: what each said), `linux.permission`, or `linux.exists` when `bindPort` is taken.
+ */
+export async function createTproxyInterceptor(options: TproxyInterceptorOptions): Promise<TproxyInterceptor> {
+  const { log = silentLog, firewall: choice = 'auto', host, slot } = options
+  const numbers = numbersOf(slot)
+  const listeners = openListeners(options.bindPort, true)
+  const { ports } = listeners
+  let firewall: Firewall | undefined
+  try {
+    log('info', `${source}.New`, `tproxy listening on 127.0.0.1:${ports.v4}`)
+    firewall = await openFirewall({ choice, host, numbers, ports, log })
+    const ipv6 = ports.v6 !== undefined && (firewall.form === 'nftables' || (await hasIp6tables()))
+    const interceptor = new Tproxy(options, { listeners, firewall, control: openRouteControl(), numbers, ipv6 })
+    await interceptor.start()
+    return interceptor
+  } catch (error) {
+    await firewall?.close()
+    for (const socket of [...listeners.tcp, ...listeners.udp]) socket.close()
+    throw error
+  }
+}
+
+interface Parts {
+  readonly listeners: Listeners
+  readonly firewall: Firewall
+  readonly control: RouteControl
+  readonly numbers: Numbers
+  readonly ipv6: boolean
+}
+
+class Tproxy implements TproxyInterceptor {
+  readonly kind = 'tproxy'
+  readonly #options: TproxyInterceptorOptions
+  readonly #parts: Parts
+  readonly #log: Log
+  readonly #clock: Clock
+  readonly #flows: LiveFlows
+  readonly #keeper: RouteKeeper
+  readonly #interception: Interception
+  readonly #intake: Intake
+  readonly #watch: HostWatch
+  #table: InterceptTable = { listeners: [], intercepts: [] }
+  #notes: ReadonlySet<string> = new Set()
+  #lan: readonly HostChange[] | undefined
+  #last: Promise<unknown> = Promise.resolve()
+  #nextWarning = 0
+  #closed = false
+  #ended = false
+
+  constructor(options: TproxyInterceptorOptions, parts: Parts) {
+    const { host, poolRanges = [], log = silentLog, clock = systemClock } = options
+    const { listeners, firewall, control, numbers } = parts
+    this.#options = options
+    this.#parts = parts
+    this.#log = log
+    this.#clock = clock
+    this.#flows = new LiveFlows({ clock, onSettled: () => this.#later(() => this.#settle()) })
+    this.#keeper = new RouteKeeper(host, control)
+    const pools = poolRanges.flatMap((text) => parsePrefix(text) ?? [])
+    this.#interception = new Interception({ host, numbers, pools, firewall, keeper: this.#keeper, flows: this.#flows })
+    this.#intake = new Intake({ listeners, flows: this.#flows, settings: options, clock, log, wanted: (flow) => this.#isWanted(flow) })
+    this.#watch = new HostWatch({
+      control,
+      clock,
+      onChange: (removed) => this.#later(() => this.#hostChanged(removed)),
+      onInterval: () => this.#later(() => this.#inspect()),
+    })
+  }
+
+  get firewall(): FirewallForm {
+    return this.#parts.firewall.form
+  }
+
+  get port(): number {
+    return this.#parts.listeners.ports.v4
+  }
+
+  get stats(): TproxyStats {
+    const { udpSessions, droppedDatagrams } = this.#intake
+    return { udpSessions, droppedDatagrams, lingeringFlows: this.#flows.lingering.length }
+  }
+
+  start(): Promise<void> {
+    return this.#intake.start()
+  }
+
+  onRequest(handler: (request: TcpRequest | UdpRequest) => void): void {
+    this.#intake.handler = handler
+  }
+
+  plan(wanted: InterceptTable): HostChange[] {
+    const { firewall, numbers, listeners, ipv6 } = this.#parts
+    const { target } = this.#resolve(wanted)
+    const { claims } = this.#interception.target
+    const isFirst = this.#lan === undefined && target.claims.size > 0
+    return [
+      ...(isFirst ? planFirst({ form: firewall.form, numbers, ports: listeners.ports, claims: target.claims.values() }) : []),
+      ...(isFirst ? planLan({ interfaces: this.#options.lanInterfaces ?? [], numbers, ipv6 }) : []),
+      ...this.#interception.planRoutes(target),
+      ...planClaims(firewall.form, claims, target.claims),
+    ]
+  }
+
+  async apply(wanted: InterceptTable): Promise<ApplyReport> {
+    return this.#inTurn(() => this.#apply(wanted))
+  }
+
+  async close(): Promise<void> {
+    this.#closed = true
+    await this.#inTurn(async () => {
+      this.#watch.close()
+      this.#intake.stop()
+      await this.#settle()
+    })
+  }
+
+  async #apply(wanted: InterceptTable): Promise<ApplyReport> {
+    if (this.#closed) return closedReport(wanted)
+    this.#table = wanted
+    const { target, failed, notes } = this.#resolve(wanted)
+    this.#tell(notes)
+    const before = this.#interception.target.claims
+    if (target.claims.size > 0) await this.#openLan()
+    const refused = await applyTarget(this.#interception, target)
+    const after = this.#interception.target.claims
+    return {
+      applied: [...after.keys()].filter((claim) => !before.has(claim)).map((claim) => `intercepting ${claim}`),
+      removed: [...before.keys()].filter((claim) => !after.has(claim)).map((claim) => `stopped intercepting ${claim}`),
+      failed: [...failed, ...refused],
+    }
+  }
+
+  #resolve(wanted: InterceptTable): ResolvedTarget {
+    const host = readHostAddresses(this.#parts.control, this.#parts.ipv6)
+    return resolveTarget(wanted, { addressesOf: this.#options.addressesOf ?? (() => []), host })
+  }
+
+  /** Once per note, as long as it holds. */
+  #tell(notes: readonly string[]): void {
+    for (const note of notes) if (!this.#notes.has(note)) this.#log('info', `${source}.apply`, note)
+    this.#notes = new Set(notes)
+  }
+
+  async #openLan(): Promise<void> {
+    if (this.#lan) return
+    const { lanInterfaces: interfaces = [], host } = this.#options
+    const { numbers, ipv6 } = this.#parts
+    this.#lan = await openLan(host, planLan({ interfaces, numbers, ipv6 }), this.#log)
+    for (const hint of lanHints(interfaces)) this.#log('warn', `${source}.lanInterfaces`, hint)
+  }
+
+  #isWanted({ protocol, to }: FlowEnds): boolean {
+    // While nothing lingers, the kernel brings nothing but what is intercepted.
+    if (this.#flows.lingering.length === 0) return true
+    const address = parsePrefix(to.address)
+    if (!address) return false
+    const { boxes } = this.#interception.target
+    return [...boxes.values()].some((box) => isInBox(box, { protocol, address, port: to.port }))
+  }
+
+  async #hostChanged(removed: boolean): Promise<void> {
+    if (this.#closed) return
+    const restored = removed ? this.#keeper.repair() : 0
+    if (restored > 0) this.#warn(`somebody removed ${restored} of our routes and rules: they are restored`)
+    const { host } = this.#interception.target
+    const now = readHostAddresses(this.#parts.control, this.#parts.ipv6)
+    const same = [...now.own].sort().join() === [...host.own].sort().join() && families.every((family) => now.source[family] === host.source[family])
+    if (same || this.#interception.target.claims.size === 0) return
+    const report = await this.#apply(this.#table)
+    for (const line of [...report.applied, ...report.removed]) this.#log('info', `${source}.hostChanged`, line)
+    for (const { service, error } of report.failed) this.#log('error', `${source}.hostChanged`, error.message, { service })
+  }
+
+  async #inspect(): Promise<void> {
+    if (this.#closed) return
+    if (await this.#parts.firewall.repair()) this.#warn('somebody changed our iptables rules: they are restored')
+  }
+
+  #warn(message: string): void {
+    const now = this.#clock.now()
+    if (now < this.#nextWarning) return
+    this.#nextWarning = now + 60_000
+    this.#log('warn', `${source}.watch`, message)
+  }
+
+  /** After the end of lingering flows, and at the end: what the host still needs, and no more. */
+  async #settle(): Promise<void> {
+    if (this.#ended) return
+    const { target } = this.#interception
+    await unlessRestored(this.#interception.moveTo(this.#closed ? targetOf(new Map(), target.host) : target))
+    if (!this.#closed || this.#flows.lingering.length > 0) return
+    this.#ended = true
+    const { firewall, control } = this.#parts
+    await unlessRestored(firewall.close())
+    if (this.#lan) await unlessRestored(this.#options.host.revert(this.#lan))
+    control.close()
+  }
+
+  /** One at a time, in order. */
+  #inTurn<T>(work: () => Promise<T>): Promise<T> {
+    const turn = this.#last.then(work)
+    this.#last = turn.catch(() => {})
+    return turn
+  }
+
+  /** For what nobody waits for. */
+  #later(work: () => Promise<void>): void {
+    this.#inTurn(work).catch((error: unknown) => this.#log('error', source, error instanceof Error ? error.message : String(error)))
+  }
+}
+
+/** A host that was restored meanwhile has nothing left to undo. */
+async function unlessRestored(work: Promise<unknown>): Promise<void> {
+  try {
+    await work
+  } catch (error) {
+    if (!isCodedError(error, 'journal.ended')) throw error
+  }
+}
+
+function closedReport({ intercepts }: InterceptTable): ApplyReport {
+  const error = createTproxyError('tproxy.closed', 'This interceptor is closed: create another')
+  return { applied: [], removed: [], failed: intercepts.map(({ service }) => ({ service: service.name, error })) }
+}
+

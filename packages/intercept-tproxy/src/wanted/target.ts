@@ -1,0 +1,41 @@
+import type { ApplyReport, InterceptTable } from '@tunnel/core/contracts'
+import type { Prefix } from '../address/prefix.ts'
+import { byKey, type Box } from '../boxes/box.ts'
+import { disjointBoxes } from '../boxes/disjoint.ts'
+import { holesOf, ownPrefixes, type HostAddresses } from '../host/host-addresses.ts'
+import { wishesOf, type Claim } from './claim.ts'
+import { resolveTable } from './resolve.ts'
+
+/** What is to be intercepted, in every shape that the host wants it in. */
+export interface Target {
+  /** By `describeClaim`. */
+  readonly claims: ReadonlyMap<string, Claim>
+  /** By `boxKey`. */
+  readonly boxes: ReadonlyMap<string, Box>
+  readonly host: HostAddresses
+  readonly own: readonly Prefix[]
+}
+
+export interface TargetOptions {
+  readonly addressesOf: (name: string) => readonly string[]
+  readonly host: HostAddresses
+}
+
+export interface ResolvedTarget {
+  readonly target: Target
+  readonly failed: ApplyReport['failed']
+  readonly notes: readonly string[]
+}
+
+/** Pure: from nothing but its arguments. */
+export function resolveTarget(table: InterceptTable, { addressesOf, host }: TargetOptions): ResolvedTarget {
+  const own = ownPrefixes(host)
+  const { claims, failed, notes } = resolveTable(table, { addressesOf, holes: holesOf(own), own, ipv6: host.ipv6 })
+  return { target: targetOf(claims, host), failed, notes }
+}
+
+export function targetOf(claims: ReadonlyMap<string, Claim>, host: HostAddresses): Target {
+  const own = ownPrefixes(host)
+  const wishes = [...claims.values()].flatMap(wishesOf)
+  return { claims, boxes: byKey(disjointBoxes(wishes, holesOf(own))), host, own }
+}
