@@ -68,17 +68,21 @@ export class MessageWriter {
   }
 
   u8(attribute: number, value: number): void {
-    this.#bytes[this.#attribute(attribute, 1)] = value
+    // First the room: it may be in a new buffer.
+    const start = this.#attribute(attribute, 1)
+    this.#bytes[start] = value
   }
 
   /** In network byte order. */
   u32(attribute: number, value: number): void {
-    this.#view.setUint32(this.#attribute(attribute, 4), value >>> 0)
+    const start = this.#attribute(attribute, 4)
+    this.#view.setUint32(start, value >>> 0)
   }
 
   /** In network byte order. */
   u64(attribute: number, value: bigint): void {
-    this.#view.setBigUint64(this.#attribute(attribute, 8), value)
+    const start = this.#attribute(attribute, 8)
+    this.#view.setBigUint64(start, value)
   }
 
   /** With the final NUL that the kernel wants. */
