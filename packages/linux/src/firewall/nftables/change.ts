@@ -41,6 +41,7 @@ export const flushChain = (chain: string): NftChange => ({ change: 'flushChain',
 export const deleteChain = (chain: string): NftChange => ({ change: 'deleteChain', chain })
 
 export const addSet = (set: NftSet): NftChange => ({ change: 'addSet', set })
+/** Empties it; of a large set of tuples with intervals see `deleteElements`. */
 export const flushSet = (set: NftSet): NftChange => ({ change: 'flushSet', set })
 /** No rule may look it up any more. */
 export const deleteSet = (set: NftSet): NftChange => ({ change: 'deleteSet', set })
@@ -53,7 +54,11 @@ export function addElements<Fields extends readonly FieldType[]>(
   return { change: 'addElements', set, elements }
 }
 
-/** Exactly as they were added; one that is not there makes the kernel refuse the transaction. */
+/**
+ * Exactly as they were added; one that is not there makes the kernel refuse the transaction. In a set of tuples with
+ * intervals the kernel takes up to 4 ms for each of 10,000: to remove many, or all, delete the set with the rules that
+ * look it up and make it anew, in one transaction (130 ms).
+ */
 export function deleteElements<Fields extends readonly FieldType[]>(
   set: NftSet<Fields>,
   elements: readonly SetElement<Fields>[],

@@ -3,9 +3,10 @@ import { firewallError } from '../firewall-error.ts'
 import { describeField, encodeOperand, isSingle, renderOperand, type FieldBytes, type FieldType, type FieldValues, type Range } from './field.ts'
 
 /**
- * A named set of values, or of tuples of values when it has several fields. With `interval` each field of an element
- * may be a range or a prefix; several fields then make the kernel's pipapo set, whose look-up takes the same time
- * whatever the number of elements.
+ * A named set of values, or of tuples of values when it has several fields. Without `interval` it is a hash table: each
+ * look-up and each change takes the same time, whatever the number of elements. With `interval` each field of an element
+ * may be a range or a prefix; several fields then make the kernel's pipapo set, whose look-up compares bits of all elements
+ * at once (0.6 µs more with 10,000 than with 10), and from which removing is slow (`deleteElements`).
  */
 export interface NftSet<Fields extends readonly FieldType[] = readonly FieldType[]> {
   readonly name: string
