@@ -51,6 +51,8 @@ describe('QueryReader', () => {
     ['long-name', 'FORMERR', [...header({}), ...Array.from({ length: 128 }).flatMap(() => [1, 0x61]), 0, 0, 1, 0, 1]],
     ['truncated', 'FORMERR', [...header({}), 5, 0x61, 0x62]],
     ['truncated', 'FORMERR', [...header({}), ...question.slice(0, -1)]],
+    ['bad-name', 'FORMERR', [...header({ additional: 1 }), ...question, 0xc0, 24, ...opt().slice(1)]],
+    ['bad-name', 'FORMERR', [...header({ additional: 1 }), ...question]],
     ['truncated', 'FORMERR', [...header({ additional: 1 }), ...question, 0, 0, 41]],
     ['truncated', 'FORMERR', [...header({ additional: 1 }), ...question, ...opt({ length: 9 })]],
     ['trailing', 'FORMERR', [...header({}), ...question, 0]],

@@ -1,4 +1,5 @@
 import { AskedQuestions, type Asked } from './asked.ts'
+import { ByteReader } from './byte-reader.ts'
 import { dnssecOkFlag, flag, headerBytes, plainUdpBytes, typeNumber } from './header.ts'
 import { maxLabelBytes, maxNameBytes } from './name.ts'
 import { refusals, type QueryRefusal } from './refusal.ts'
@@ -22,7 +23,7 @@ const maxAdditional = 16
 
 /**
  * Reads queries in place, one after another: the common one - a question of class IN, and perhaps an OPT record - with no object made. Strict: what a
- * well-behaved client would not send is refused, with a reason. Never reads a byte twice but for the shortcut of `AskedQuestions`.
+ * well-behaved client would not send is refused, with a reason.
  */
 export class QueryReader implements Query {
   id = 0
@@ -31,6 +32,7 @@ export class QueryReader implements Query {
   edns = false
   udpBytes = plainUdpBytes
   dnssecOk = false
+  #version = 0
   /** Labels, records and options looked at in the last message. */
   steps = 0
   readonly #questions = new AskedQuestions()
@@ -98,7 +100,7 @@ export class QueryReader implements Query {
   #readRecord(): QueryRefusal | undefined {
     const bytes = this.#bytes
     const isRoot = bytes[this.#at] === 0
-    if (!this.#skipName()) return refusals.truncated
+    if (!this.#skipName()) return refusals['bad-name']
     const at = this.#at
     const dataEnd = at + 10 + this.#u16(at + 8)
     if (at + 10 > bytes.length || dataEnd > bytes.length) return refusals.truncated
@@ -113,17 +115,18 @@ export class QueryReader implements Query {
     return undefined
   }
 
-  #version = 0
-
+  /** The owner of an additional record. Of OPT it is the root, of a signature a whole name: no common query comes here with anything else. */
   #skipName(): boolean {
-    for (;;) {
-      const size = this.#bytes[this.#at]
-      this.steps += 1
-      if (size === undefined) return false
-      this.#at += size >= 0xc0 ? 2 : size + 1
-      if (size === 0 || size >= 0xc0) return this.#at <= this.#bytes.length
-      if (size > maxLabelBytes) return false
+    this.steps += 1
+    if (this.#bytes[this.#at] === 0) {
+      this.#at += 1
+      return true
     }
+    const reader = new ByteReader(this.#bytes, this.#at)
+    reader.name()
+    this.steps += reader.steps
+    this.#at = reader.at
+    return !reader.failed
   }
 
   /** RFC 6891 6.1.2: code, length, data, until the end. */

@@ -28,6 +28,8 @@ export const refusals = {
   'pointer': formatError('pointer'),
   'label': formatError('label'),
   'long-name': formatError('long-name'),
+  /** Of an additional record. */
+  'bad-name': formatError('bad-name'),
   'truncated': formatError('truncated'),
   'trailing': formatError('trailing'),
   /** RFC 6891 6.1.1: of the root, at most one, its options whole. */
