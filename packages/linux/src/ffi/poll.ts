@@ -40,10 +40,24 @@ export function pollDescriptor(fd: number, wanted: 'readable' | 'writable', call
     call()
   }
   const handle = poll(fd, options, onPoll)
+  closeAtExit()
   openHandles.add(handle)
   return {
     ref: () => openHandles.has(handle) && handle.ref(),
     unref: () => openHandles.has(handle) && handle.unref(),
     close: () => openHandles.delete(handle) && handle.close(),
   }
+}
+
+let closesAtExit = false
+
+// Node's main thread may end with open handles; a worker that does aborts the process. (`worker.terminate()` emits no
+// `exit`: whoever terminates a worker closes its sockets first.)
+function closeAtExit(): void {
+  if (closesAtExit) return
+  closesAtExit = true
+  process.once('exit', () => {
+    for (const handle of openHandles) handle.close()
+    openHandles.clear()
+  })
 }
