@@ -2,18 +2,22 @@
  * An embeddable DNS server: resolvers in order, over UDP and TCP or without any socket.
  *
  * ```ts
- * import { createDnsServer } from '@tunnel/dns'
+ * import { cache, createDnsServer, forward, records, syntheticPool } from '@tunnel/dns'
+ *
+ * const pool = syntheticPool({ v4: '100.64.0.0/10', v6: 'fd00:7a69::/64', key: 'home' }) // same name, same address
  *
  * const server = createDnsServer({
  *   listen: ['udp://127.0.0.1:15353', 'tcp://127.0.0.1:15353'],
  *   resolvers: [
- *     ({ key, type }) => (key === 'db.lan' && type === 'A' ? { records: [{ type: 'A', ttl: 60, data: '10.0.0.5' }] } : undefined),
- *     ({ key }) => (key.endsWith('.block') ? 'NXDOMAIN' : undefined),
+ *     records({ 'db.lan': { A: '10.0.0.5', TXT: 'primary' } }), // a zone as an object
+ *     pool.names(['*.apps.lan'], { onAssigned: ({ name, v4 }) => console.log(name, v4) }), // names to addresses, PTR included
+ *     (question) => (question.key.endsWith('.block') ? 'NXDOMAIN' : undefined), // a plain function
+ *     cache(forward(['udp://1.1.1.1', 'tls://9.9.9.9'])), // the rest
  *   ],
  * })
- * await server.start()
- * const { records } = await server.ask('db.lan', 'A') // no socket: for tests and for embedding
- * console.log(records[0]?.data) // 10.0.0.5
+ * await server.start() // dig @127.0.0.1 -p 15353 db.lan
+ * console.log((await server.ask('db.lan', 'A')).records[0]?.data) // no socket: for tests and for embedding
+ * await server.ask('wiki.apps.lan', 'A')
  * await server.close()
  * ```
  *
