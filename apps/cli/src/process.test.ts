@@ -136,8 +136,8 @@ describe('signals', () => {
     await mkdir(join(directory, 'ids'))
     await writeFile(join(directory, 'ids', 'bad.json'), 'nonsense')
     await writeFile(join(directory, 'ids', 'good.json'), unreachable)
-    const { child, ended, said } = start(['run', '--identity-dir', 'ids'])
-    await said('transparent interception is not available in this version; serving proxy.v1 listeners and hosting')
+    const { child, ended, said } = start(['proxy', 'a:1', '--identity-dir', 'ids'])
+    await said('starting proxy interceptor')
     child.kill('SIGTERM')
     const { code, err } = await ended
     expect(err).toContain('bad.json')

@@ -16,7 +16,7 @@ async function play(...argv: string[]): Promise<{ code: number; out: string; err
   return result
 }
 
-const commands = ['run', 'proxy', 'host', 'enroll', 'demo', 'version', 'help']
+const commands = ['run', 'tproxy', 'proxy', 'host', 'enroll', 'doctor', 'status', 'cleanup', 'demo', 'version', 'help']
 
 describe('help', () => {
   it.each([[['--help']], [['help']], ...commands.map((name) => [[name, '--help']]), ...commands.map((name) => [['help', name]])])(
@@ -26,7 +26,7 @@ describe('help', () => {
       expect(code).toBe(0)
       expect(err).toBe('')
       expect(out).toMatch(/^Usage: ziti-tunnel /)
-      expect(out).toMatch(/Examples:\n {2}\$ ziti-tunnel /)
+      expect(out).toMatch(/Examples:\n {2}\$ (sudo )?ziti-tunnel /)
       expect(out).toMatch(/Exit codes:\n {2}0 .*\n {2}1 {5}FATAL/)
     },
   )
@@ -43,7 +43,14 @@ describe('help', () => {
   })
 
   it('does not show what has no effect', async () => {
-    expect((await play('--help')).out).not.toContain('--resolver')
+    expect((await play('--help')).out).not.toContain('--diverter')
+    expect((await play('proxy', '--help')).out).not.toContain('--resolver')
+    expect((await play('cleanup', '--help')).out).toMatch(/^(?![^]*--resolver)[^]*--state-dir/)
+  })
+
+  it.each(['run', 'tproxy'])('of %s shows how it can be told to intercept', async (name) => {
+    const { out } = await play(name, '--help')
+    for (const option of ['--resolver <url>', '--configure-resolver', '--lanIf', '--firewall', '--plan', '--udp-idle']) expect(out).toContain(option)
   })
 })
 
@@ -78,8 +85,15 @@ describe('a wrong command line ends with 2 and one clear message', () => {
     ['two services on one port', ['proxy', 'a:1', 'b:1', '-i', 'x.json']],
     ['no token', ['enroll']],
     ['help on what is not there', ['help', 'nonsense']],
-    ['a mode that is yet to come', ['tproxy', '-i', 'x.json']],
-    ['the same', ['-i', 'x.json', 'tun', '--resolver', 'udp://127.0.0.1:53']],
+    ['no identity to intercept for', ['tproxy']],
+    ['a mode that is yet to come', ['-i', 'x.json', 'tun', '--resolver', 'udp://127.0.0.1:53']],
+    ['a resolver that is none', ['run', '-r', '127.0.0.1']],
+    ['a range that is none', ['run', '-d', '100.64.0.1']],
+    ['an unknown firewall', ['tproxy', '--firewall', 'pf']],
+    ['an unknown self-test', ['tproxy', '--dns-self-test', 'maybe']],
+    ['an unknown assignment', ['tproxy', '--ip-assignment', 'random']],
+    ['an unknown upstream mode', ['run', '--dnsUpstreamMode', 'all']],
+    ['a resolver to configure and none to point to', ['run', '-i', 'x.json', '--resolver', 'none', '--configure-resolver']],
   ])('%s', async (_, argv) => {
     const { code, out, err } = await play(...argv)
     expect(code).toBe(2)
@@ -90,11 +104,11 @@ describe('a wrong command line ends with 2 and one clear message', () => {
 
 describe('options of the original that have no effect', () => {
   it('are accepted before and after the command and named once', async () => {
-    const { code, out, err } = await play('-r', 'udp://127.0.0.1:53', '--cli-agent=false', '--cli-agent', 'version', '-d', '100.64.0.1/10')
+    const { code, out, err } = await play('-r', 'udp://127.0.0.1:53', '--cli-agent=false', '--cli-agent', 'version', '-d', '100.64.0.1/10', '--diverter', 'x')
     expect(code).toBe(0)
     expect(out).toMatch(/^ziti-tunnel /)
     expect(err.trimEnd().split('\n').map((line): unknown => JSON.parse(line))).toEqual([
-      expect.objectContaining({ level: 'warning', options: '--resolver --dnsSvcIpRange --cli-agent' }),
+      expect.objectContaining({ level: 'warning', options: '--diverter --cli-agent --resolver --dnsSvcIpRange' }),
     ])
   })
 })

@@ -1,37 +1,48 @@
 import { isCodedError } from '@tunnel/flow'
 import { Command, CommanderError } from 'commander'
+import type { Option } from 'commander'
 import { resolveBooleanValues } from './arguments.ts'
 import type { DefineCommand, Run } from './commands/command.ts'
 import { addExamples } from './commands/command.ts'
+import { defineCleanup } from './commands/cleanup.ts'
 import { defineDemo } from './commands/demo.ts'
+import { defineDoctor } from './commands/doctor.ts'
 import { defineEnroll } from './commands/enroll.ts'
 import { defineHelp } from './commands/help.ts'
 import { defineHost } from './commands/host.ts'
 import { defineProxy } from './commands/proxy.ts'
 import { defineRun } from './commands/run.ts'
-import { defineMissingModes } from './commands/transparent.ts'
+import { defineStatus } from './commands/status.ts'
+import { defineTproxy } from './commands/tproxy.ts'
+import { defineTun } from './commands/tun.ts'
 import { defineVersion } from './commands/version.ts'
 import type { ExitCode } from './exit-codes.ts'
 import { exitCodeOf, exitCodes } from './exit-codes.ts'
 import { createLog } from './log/create-log.ts'
-import { addGlobalOptions, readGlobalOptions } from './options.ts'
-import { reservedBooleanOptions } from './reserved-options.ts'
+import type { GlobalOptions } from './options/global-options.ts'
+import { addGlobalOptions, readGlobalOptions } from './options/global-options.ts'
+import { concerns } from './options/intercept-options.ts'
+import { reservedBooleanOptions } from './options/reserved-options.ts'
 import type { Session } from './session.ts'
 import type { Terminal } from './terminal.ts'
 import { readVersion } from './version.ts'
 
 const commands: readonly DefineCommand[] = [
   defineRun,
+  defineTproxy,
   defineProxy,
   defineHost,
   defineEnroll,
+  defineDoctor,
+  defineStatus,
+  defineCleanup,
   defineDemo,
   defineVersion,
   defineHelp,
-  defineMissingModes,
+  defineTun,
 ]
 
-const booleanFlags: ReadonlySet<string> = new Set([...reservedBooleanOptions, '-v', '--verbose', '--rm', '--once'])
+const booleanFlags: ReadonlySet<string> = new Set([...reservedBooleanOptions, '-v', '--verbose', '--rm', '--once', '--plan', '--configure-resolver', '--json', '--dry-run'])
 
 /** Runs one command line (without `node` and the script) to its end. Never throws: what went wrong is said on stderr. */
 export async function runProgram(argv: readonly string[], terminal: Terminal): Promise<ExitCode> {
@@ -55,7 +66,7 @@ function createProgram(terminal: Terminal, run: Run): Command {
     .usage('[options] <command>')
     .version(readVersion(), '--version', 'print the version')
     .helpCommand(false) // ours knows more: commands/help.ts
-    .configureHelp({ showGlobalOptions: true })
+    .configureHelp({ showGlobalOptions: true, visibleGlobalOptions: globalOptionsOf })
     .configureOutput({
       writeOut: (text) => terminal.stdout.write(text),
       writeErr: (text) => terminal.stderr.write(text),
@@ -65,6 +76,7 @@ function createProgram(terminal: Terminal, run: Run): Command {
   addGlobalOptions(program)
   addExamples(program, [
     'ziti-tunnel enroll ziti.jwt',
+    'sudo ziti-tunnel run --configure-resolver ziti.json',
     'ziti-tunnel --identity ziti.json proxy wttr.in:8443 ssh:2222',
     'ziti-tunnel demo',
   ])
@@ -72,16 +84,36 @@ function createProgram(terminal: Terminal, run: Run): Command {
   return program
 }
 
+/** Of the program's options those that a command has a use for. */
+function globalOptionsOf(command: Command): Option[] {
+  return (command.parent?.options ?? []).filter((option) => !option.hidden && concerns(option, command.name()))
+}
+
 async function runInSession(program: Command, terminal: Terminal, work: (session: Session) => Promise<ExitCode>): Promise<ExitCode> {
-  const options = readGlobalOptions(program)
+  let options: GlobalOptions
+  try {
+    options = readGlobalOptions(program)
+  } catch (error) {
+    terminal.stderr.write(`error: ${messageOf(error)}\n`)
+    return exitCodes.usage
+  }
+  return runWith(options, program.args[0], terminal, work)
+}
+
+async function runWith(
+  options: GlobalOptions,
+  command: string | undefined,
+  terminal: Terminal,
+  work: (session: Session) => Promise<ExitCode>,
+): Promise<ExitCode> {
   const { stderr, environment } = terminal
   const log = createLog({ sink: stderr, format: options.logFormat, debug: options.verbose, environment })
-  const source = `ziti-tunnel/subcmd.${program.args[0] ?? 'main'}`
+  const source = `ziti-tunnel/subcmd.${command ?? 'main'}`
   if (options.withoutEffect.length > 0) {
     log('warn', source, 'options without effect in this version', { options: options.withoutEffect.join(' ') })
   }
   try {
-    return await work({ options, log, terminal })
+    return await work({ options, command: command ?? 'main', log, terminal })
   } catch (error) {
     const code = exitCodeOf(error)
     if (code === exitCodes.usage) terminal.stderr.write(`error: ${messageOf(error)}\n`)

@@ -1,10 +1,12 @@
 import type { ProgramLog } from './log/create-log.ts'
-import type { GlobalOptions } from './options.ts'
+import type { GlobalOptions } from './options/global-options.ts'
 import type { Terminal } from './terminal.ts'
 
 /** What every command is given. */
 export interface Session {
   readonly options: GlobalOptions
+  /** Name of the command: `run`. */
+  readonly command: string
   readonly log: ProgramLog
   readonly terminal: Terminal
 }

@@ -4,9 +4,13 @@ import { addExamples, runLong } from './command.ts'
 export const defineRun: DefineCommand = (program, run) => {
   const command = program
     .command('run')
-    .description('choose the best interceptor of this host, and host services too')
+    .description('intercept by the best means of this host (Linux), and host services too')
     .argument('[identity.json]', 'identity file; wins over --identity')
-  addExamples(command, ['ziti-tunnel run ziti.json', 'ziti-tunnel run -i ziti.json --svcPollRate 60'])
+  addExamples(command, [
+    'sudo ziti-tunnel run --configure-resolver ziti.json',
+    'sudo ziti-tunnel run --resolver file:///etc/hosts ziti.json',
+    'sudo ziti-tunnel run --plan ziti.json',
+  ])
   command.action((identity: string | undefined) =>
     runLong(run, 'run', async (session, signal) => {
       const { startBest } = await import('../modes/run.ts')

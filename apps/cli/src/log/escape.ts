@@ -17,3 +17,8 @@ export function escapeText(text: string): string {
 export function escapeJson(json: string): string {
   return json.replace(unsafe, asUnicodeEscape)
 }
+
+/** A JSON document over several lines, for a terminal as well as for a program. */
+export function formatJson(value: unknown): string {
+  return `${JSON.stringify(value, undefined, 2).split('\n').map(escapeJson).join('\n')}\n`
+}

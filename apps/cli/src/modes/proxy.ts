@@ -1,8 +1,7 @@
 import type { WantedListener } from '@tunnel/core/contracts'
 import { CodedError, isCodedError } from '@tunnel/flow'
-import { parseProxySpec } from '@tunnel/intercept-proxy'
-import { startTunneler } from '../compose.ts'
-import { createInterceptor } from '../interceptors.ts'
+import { createProxyInterceptor, parseProxySpec } from '@tunnel/intercept-proxy'
+import { openAlone, startTunneler } from '../compose.ts'
 import type { Running } from '../lifetime.ts'
 import type { Session } from '../session.ts'
 
@@ -18,7 +17,7 @@ export async function startProxy(session: Session, signal: AbortSignal, { specs,
   checkPorts(listeners)
   return startTunneler(session, signal, async () => {
     log('info', 'ziti-tunnel/subcmd.proxy', 'starting proxy interceptor', { bind })
-    return { interceptor: await createInterceptor('proxy', { bind, log }), table: { listeners, proxyConfigs: true } }
+    return openAlone({ interceptor: createProxyInterceptor({ bind, log }), table: { listeners, proxyConfigs: true } })
   })
 }
 

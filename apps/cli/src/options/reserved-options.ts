@@ -5,12 +5,6 @@ import { Option } from 'commander'
  * a command line goes on working, and named once in a warning. An option leaves this list on the day it has an effect.
  */
 const reservedValueOptions = [
-  '-r, --resolver <url>',
-  '-d, --dnsSvcIpRange <cidr>',
-  '--dnsUpstream <url>',
-  '--dnsUpstreamMode <mode>',
-  '--dnsUnanswerable <answer>',
-  '--lanIf <interface>',
   '--diverter <program>',
   '--cli-agent-addr <address>',
   '--cli-agent-alias <alias>',

@@ -1,8 +1,10 @@
 import type { Milliseconds } from '@tunnel/flow'
 import type { Command } from 'commander'
 import { InvalidArgumentError, Option } from 'commander'
-import type { LogFormat } from './log/create-log.ts'
-import { logFormats } from './log/create-log.ts'
+import type { LogFormat } from '../log/create-log.ts'
+import { logFormats } from '../log/create-log.ts'
+import type { InterceptOptions } from './intercept-options.ts'
+import { createInterceptOptions, ineffectiveInterceptOptions, readInterceptOptions } from './intercept-options.ts'
 import { createReservedOptions } from './reserved-options.ts'
 
 /** What may stand before or after the sub-command, read and checked. */
@@ -18,6 +20,7 @@ export interface GlobalOptions {
   readonly proxy: string | undefined
   readonly verbose: boolean
   readonly logFormat: LogFormat | undefined
+  readonly intercept: InterceptOptions
   /** Flags that were given and have no effect. */
   readonly withoutEffect: readonly string[]
 }
@@ -71,9 +74,10 @@ export function addGlobalOptions(program: Command): void {
     .addOption(
       new Option('--log-formatter <form>', 'pretty, json or text (default: pretty on a terminal, else json)').argParser(parseLogFormat),
     )
-  for (const option of createReservedOptions()) program.addOption(option)
+  for (const option of [...createInterceptOptions(), ...createReservedOptions()]) program.addOption(option)
 }
 
+/** Throws `usage.*` where options contradict each other. */
 export function readGlobalOptions(program: Command): GlobalOptions {
   const options: Record<string, unknown> = program.opts()
   const reserved = createReservedOptions().filter((option) => options[option.attributeName()] !== undefined)
@@ -85,6 +89,7 @@ export function readGlobalOptions(program: Command): GlobalOptions {
     proxy: options.proxy as string | undefined,
     verbose: options.verbose === true,
     logFormat: options.logFormatter as LogFormat | undefined,
-    withoutEffect: reserved.map((option) => option.long ?? option.flags),
+    intercept: readInterceptOptions(program),
+    withoutEffect: [...reserved, ...ineffectiveInterceptOptions(program)].map((option) => option.long ?? option.flags),
   }
 }

@@ -1,21 +1,27 @@
 import type { Interceptor } from '@tunnel/core/contracts'
 import { describe, expect, it } from 'vitest'
-import type { InterceptorKind } from './interceptors.ts'
-import { createBestInterceptor } from './interceptors.ts'
+import type { InterceptorKind } from './interceptor-kinds.ts'
+import { createBestInterceptor, interceptorKinds } from './interceptor-kinds.ts'
+import type { TproxyParts } from './tproxy.ts'
+
+const parts = {} as TproxyParts
 
 const fake = (kind: Interceptor['kind'], failure?: string): InterceptorKind => ({
   kind,
-  transparent: kind !== 'proxy',
   create: async () => {
     if (failure !== undefined) throw new Error(failure)
     return { kind } as Interceptor
   },
 })
 
-async function choose(...kinds: InterceptorKind[]): Promise<{ chosen: string | undefined; lines: string[] }> {
+async function choose(...kinds: InterceptorKind[]): Promise<{ chosen: string | undefined; lines: string[]; error?: unknown }> {
   const lines: string[] = []
-  const chosen = await createBestInterceptor(kinds, { bind: '127.0.0.1', log: (_, __, message) => lines.push(message) })
-  return { chosen: chosen?.kind, lines }
+  try {
+    const chosen = await createBestInterceptor(kinds, parts, (_level, _source, message) => lines.push(message))
+    return { chosen: chosen.kind, lines }
+  } catch (error) {
+    return { chosen: undefined, lines, error }
+  }
 }
 
 describe('createBestInterceptor', () => {
@@ -30,10 +36,16 @@ describe('createBestInterceptor', () => {
     })
   })
 
-  it('chooses nothing when none works', async () => {
+  it('ends with the original\'s last line when none works', async () => {
     expect(await choose(fake('tproxy', 'a'), fake('tun', 'b'))).toEqual({
       chosen: undefined,
       lines: ['tproxy initialization failed: a', 'tun initialization failed: b'],
+      error: expect.objectContaining({ code: 'cli.no-interceptor', message: 'failed to initialize an interceptor' }),
     })
   })
+})
+
+it('tun says that it does not exist yet', async () => {
+  expect(interceptorKinds.map(({ kind }) => kind)).toEqual(['tproxy', 'tun'])
+  await expect(interceptorKinds[1]!.create(parts)).rejects.toThrow('the tun interceptor does not exist in this version')
 })

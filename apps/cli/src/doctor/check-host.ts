@@ -1,0 +1,42 @@
+import { constants } from 'node:fs'
+import { access } from 'node:fs/promises'
+import { release } from 'node:os'
+import { dirname } from 'node:path'
+import type { ProbeResult, ResolverFacts } from '@tunnel/linux'
+import { detectResolver, probeCapabilities } from '@tunnel/linux'
+import type { Session } from '../session.ts'
+import type { Check } from './check.ts'
+import { fail, ok, warn } from './check.ts'
+
+/** What interception needs of this host. */
+export async function checkHost({ options }: Session, platform: string = process.platform): Promise<Check[]> {
+  const system = `${platform} ${release()}, node ${process.versions.node}`
+  if (platform !== 'linux') return [fail('system', system, "interception needs Linux; use 'ziti-tunnel proxy' for local ports")]
+  const { stateDirectory, lanInterfaces, resolver } = options.intercept
+  const [probes, facts, state] = await Promise.all([probeCapabilities({ lanInterfaces }), detectResolver(), checkStateDirectory(stateDirectory)])
+  return [ok('system', system), ...probes.map(toCheck), ...(resolver.kind === 'server' ? [checkResolver(facts)] : []), state]
+}
+
+function toCheck({ name, ok: good, detail, remedy }: ProbeResult): Check {
+  const state = good === true ? 'ok' : good === 'warn' ? 'warn' : 'fail'
+  return { name, state, detail, ...(remedy !== undefined && { remedy }) }
+}
+
+export function checkResolver({ line, method, file, nameservers }: Pick<ResolverFacts, 'line' | 'method' | 'file' | 'nameservers'>): Check {
+  const name = 'resolver'
+  if (method === 'file' && !file.writable) return warn(name, line, 'names of services by --resolver file:///etc/hosts, or set the nameserver where the file comes from')
+  return nameservers.length > 0 ? ok(name, line) : warn(name, line, 'there is no nameserver for other names: give one by --dnsUpstream udp://192.0.2.1')
+}
+
+async function checkStateDirectory(directory: string): Promise<Check> {
+  const name = 'state'
+  for (let path = directory; ; path = dirname(path)) {
+    try {
+      await access(path, constants.W_OK)
+      return ok(name, path === directory ? `${directory} can be written` : `${directory} will be made`)
+    } catch (error) {
+      const missing = error instanceof Error && 'code' in error && error.code === 'ENOENT'
+      if (!missing || path === dirname(path)) return fail(name, `${path} cannot be written by this user`, 'use sudo, or another place: --state-dir DIRECTORY')
+    }
+  }
+}

@@ -1,0 +1,156 @@
+import type { DnsServer } from '@tunnel/dns'
+import type { Endpoint } from '@tunnel/flow'
+import type { HostState, ResolverFacts, ResolverSettings, ResolverWanted } from '@tunnel/linux'
+import { flushResolverCaches, openResolverLink, openResolverSettings } from '@tunnel/linux'
+import type { NameBook } from '../names/name-book.ts'
+import { createNameLog } from '../names/name-log.ts'
+import { markedQuestions, openMarkedDatagrams } from '../network/marked-network.ts'
+import type { DnsStatus } from '../status/instance-status.ts'
+import { openDnsService } from '../resolver/dns-service.ts'
+import { createHostsFile, wildcardProblem } from '../resolver/hosts-file.ts'
+import type { SelfTestRecord } from '../resolver/self-test.ts'
+import { createSelfTestRecord, selfTestAddress, selfTestName, testResolver } from '../resolver/self-test.ts'
+import { reportSelfTest } from '../resolver/self-test-report.ts'
+import type { Upstreams } from '../resolver/upstreams.ts'
+import { createUpstreams, upstreamUrls } from '../resolver/upstreams.ts'
+import type { Session } from '../session.ts'
+
+/** How programs of this host learn what the names of services stand for, while we run. */
+export interface NameServer {
+  /** These are the names now. */
+  published(names: readonly string[]): Promise<void>
+  status(): DnsStatus
+  /** The host asks others again. */
+  close(): Promise<void>
+}
+
+export interface NameServerParts {
+  readonly session: Session
+  readonly host: HostState
+  readonly slot: number
+  readonly facts: ResolverFacts
+  readonly book: NameBook
+  readonly ranges: readonly string[]
+  readonly upstreams: readonly string[]
+  readonly wanted: ResolverWanted
+  readonly signal: AbortSignal
+}
+
+/** A resolver that was told of us just now may need a moment; one that was not has no reason to change its mind. */
+const patience = { configured: 5_000, asItIs: 1_500 }
+
+/** Opens what `--resolver` asks for, and tests it. Rejects where the test is required and fails. */
+export function openNameServer(parts: NameServerParts): Promise<NameServer> {
+  const { resolver } = parts.session.options.intercept
+  if (resolver.kind === 'server') return openServer(parts, resolver.listen)
+  return resolver.kind === 'file' ? openFile(parts, resolver.path) : Promise.resolve(noNameServer(parts))
+}
+
+function noNameServer({ facts, book, ranges }: NameServerParts): NameServer {
+  return {
+    published: async () => {},
+    status: () => ({ addresses: [], names: book.size, ranges, upstreams: [], resolver: facts.line }),
+    close: async () => {},
+  }
+}
+
+async function openFile(parts: NameServerParts, path: string): Promise<NameServer> {
+  const { session, host, slot, facts, book, ranges } = parts
+  const file = createHostsFile(host, path, slot)
+  const close = (): Promise<void> => file.close()
+  const news = createNameLog(session.log)
+  const record = {
+    async add() {
+      await file.write([{ address: selfTestAddress, name: selfTestName }])
+      news.added(selfTestName, [selfTestAddress])
+    },
+    async remove() {
+      await file.write([])
+      news.removed(selfTestName)
+    },
+  }
+  await closingOnFailure(close, () => selfTest(parts, record))
+  return {
+    async published(names) {
+      await file.write(book.entries())
+      const problem = wildcardProblem(path, names)
+      if (problem) throw problem
+    },
+    status: () => ({ addresses: [`file://${path}`], names: book.size, ranges, upstreams: [], resolver: facts.line }),
+    close,
+  }
+}
+
+async function openServer(parts: NameServerParts, listen: readonly Endpoint[]): Promise<NameServer> {
+  const { session, facts, book, ranges, wanted } = parts
+  const { log, options } = session
+  const own = (): readonly string[] => server?.addresses ?? []
+  const upstreams = createUpstreams(parts.upstreams, { ...markedQuestions, mode: options.intercept.upstreamMode, own, log })
+  const record = createSelfTestRecord(log)
+  const link = wanted.link && (await openResolverLink(wanted.link))
+  let server: DnsServer | undefined
+  let settings: ResolverSettings | undefined
+  const close = async (): Promise<void> => {
+    await settings?.close()
+    await server?.close()
+    link?.close()
+  }
+  await closingOnFailure(close, async () => {
+    const at = wanted.link ? [...listen, ...wanted.servers] : listen
+    const resolvers = [record.resolver, book.resolver, upstreams.resolver]
+    server = await openDnsService({ listen: at, resolvers, unanswerable: options.intercept.unanswerable, openUdp: openMarkedDatagrams, log })
+    if (options.intercept.configureResolver) settings = await configure(parts, upstreams)
+    await selfTest(parts, record)
+  })
+  return {
+    published: async (names) => settings?.setDomains(names),
+    status: () => ({
+      addresses: server?.addresses ?? [],
+      names: book.size,
+      ranges,
+      upstreams: upstreams.servers,
+      resolver: facts.line,
+      questions: server?.counters.questions ?? 0,
+      answers: server?.counters.answers ?? 0,
+    }),
+    close,
+  }
+}
+
+function configure({ session, host, facts, wanted }: NameServerParts, upstreams: Upstreams): Promise<ResolverSettings> {
+  const { log, options } = session
+  log('info', 'linux/resolver.detect', facts.line)
+  const named = options.intercept.upstreams.length > 0
+  return openResolverSettings({
+    host,
+    facts,
+    wanted,
+    onUpstreams: (nameservers) => {
+      if (!named) upstreams.replace(upstreamUrls(nameservers))
+    },
+    log,
+  })
+}
+
+/** The original's test: what only we know, asked as every program of this host asks. */
+async function selfTest({ session, facts, wanted, signal }: NameServerParts, record: Record<'add' | 'remove', () => void | Promise<void>> | SelfTestRecord): Promise<void> {
+  const { selfTest: mode, configureResolver } = session.options.intercept
+  if (mode === 'off') return
+  await record.add()
+  const problem = await testResolver({
+    patience: configureResolver ? patience.configured : patience.asItIs,
+    flush: async () => void (await flushResolverCaches()),
+    signal,
+  })
+  await record.remove()
+  if (problem !== undefined && !signal.aborted) reportSelfTest(session, problem, facts, wanted)
+}
+
+async function closingOnFailure(close: () => Promise<void>, work: () => Promise<void>): Promise<void> {
+  try {
+    await work()
+  } catch (error) {
+    await close()
+    throw error
+  }
+}

@@ -1,0 +1,80 @@
+import { createStubLookup, syntheticPool } from '@tunnel/dns'
+import type { Endpoint, Log } from '@tunnel/flow'
+import type { ResolverFacts } from '@tunnel/linux'
+import { openRouteControl, slotCount, upstreamsOf } from '@tunnel/linux'
+import type { NameBook } from '../names/name-book.ts'
+import { createOriginalNames } from '../names/original-names.ts'
+import { createSyntheticNames } from '../names/synthetic-names.ts'
+import type { HostLookup } from '../network/host-lookup.ts'
+import { createHostLookup } from '../network/host-lookup.ts'
+import { markedQuestions } from '../network/marked-network.ts'
+import type { InterceptOptions } from '../options/intercept-options.ts'
+import { upstreamUrls } from '../resolver/upstreams.ts'
+
+/** Names and addresses, in both directions: of services for programs of this host, and of the network for us. */
+export interface NameSystem {
+  readonly book: NameBook
+  /** Ranges that names have their addresses of; empty where they have those of others. */
+  readonly ranges: readonly string[]
+  readonly lookup: HostLookup
+  /** URLs of the servers for all names that are not ours. */
+  readonly upstreams: readonly string[]
+}
+
+export interface NameSystemOptions {
+  readonly options: InterceptOptions
+  readonly facts: ResolverFacts
+  /** Where our own DNS server will be: never asked by ourselves. */
+  readonly listen: readonly Endpoint[]
+  readonly log: Log
+  /** Applies the table again. */
+  readonly refresh: () => void
+}
+
+export function createNameSystem({ options, facts, listen, log, refresh }: NameSystemOptions): NameSystem {
+  const own = ownAddresses()
+  const reserved = reservedAddresses(options.ip4Range)
+  const taken = (address: string): boolean => own.has(address) || reserved.has(address)
+  const pool = syntheticPool({ v4: options.ip4Range, ...(options.ip6Range !== undefined && { v6: options.ip6Range }), taken, log })
+  const before = upstreamUrls(upstreamsOf(facts, listen.map(({ address }) => address)))
+  const upstreams = options.upstreams.length > 0 || !options.configureResolver ? options.upstreams : before
+  const stub = stubOf(before.length > 0 ? before : options.upstreams, options)
+  const lookup = createHostLookup({ ...(stub && { stub }), isSynthetic: (address) => pool.contains(address) })
+  if (options.assignment === 'synthetic') return { book: createSyntheticNames(pool, log), ranges: pool.ranges, lookup, upstreams }
+  const book = createOriginalNames({ lookup: originalLookup(options, stub, lookup), taken, refresh, ipv6: options.ip6Range !== undefined, log })
+  return { book, ranges: [], lookup, upstreams }
+}
+
+type StubLookup = (hostname: string) => Promise<readonly string[]>
+
+/** Where no DNS server of ours is asked by this host, its own means are good enough. */
+function stubOf(servers: readonly string[], { resolver }: InterceptOptions): StubLookup | undefined {
+  if (resolver.kind !== 'server' || servers.length === 0) return undefined
+  return createStubLookup(servers, markedQuestions)
+}
+
+/** What a name is without us. The system's resolver may ask ourselves, which would wait for this very answer. */
+function originalLookup({ resolver }: InterceptOptions, stub: StubLookup | undefined, lookup: HostLookup): StubLookup {
+  if (resolver.kind !== 'server') return lookup
+  return stub ?? (async () => [])
+}
+
+function ownAddresses(): ReadonlySet<string> {
+  const control = openRouteControl()
+  try {
+    return new Set(control.addresses().map(({ address }) => address))
+  } finally {
+    control.close()
+  }
+}
+
+/** Of a link that carries our setting in systemd-resolved: one of each tunneler on this host, from the address of the range on. */
+export function linkAddress(range: string, slot: number): string {
+  const [address = ''] = range.split('/')
+  const bytes = address.split('.').map(Number)
+  const value = bytes.reduce((sum, byte) => sum * 256 + byte, 0) + slot
+  return [24, 16, 8, 0].map((shift) => (value >>> shift) & 0xff).join('.')
+}
+
+const reservedAddresses = (range: string): ReadonlySet<string> => new Set(Array.from({ length: slotCount }, (_, slot) => linkAddress(range, slot)))
+

@@ -1,0 +1,73 @@
+import type { ApplyReport, Interceptor, InterceptTable } from '@tunnel/core'
+import type { CodedError } from '@tunnel/flow'
+import { toCodedError } from '@tunnel/flow'
+import type { NameBook } from '../names/name-book.ts'
+import { wantedNames } from '../names/wanted-names.ts'
+
+export interface NamedInterceptorOptions {
+  readonly book: NameBook
+  /** Names have been published: tells those who keep them elsewhere (a hosts file, the host's resolver). */
+  readonly published?: (names: readonly string[]) => Promise<void>
+}
+
+/**
+ * An interceptor whose names are looked after: they have addresses before they are intercepted, and are answered after. A name
+ * that can have none costs its service, and no other.
+ */
+export function withNames(inner: Interceptor, { book, published }: NamedInterceptorOptions): Interceptor {
+  return {
+    kind: inner.kind,
+    plan: (wanted) => inner.plan(wanted),
+    async apply(wanted) {
+      const names = wantedNames(wanted)
+      const refused = await book.assign([...names.keys()])
+      const report = await inner.apply(wanted)
+      book.publish()
+      const failed = [...report.failed, ...failuresOf(names, refused)]
+      if (published) failed.push(...(await failureOf(() => published([...names.keys()].filter((name) => !refused.has(name))))))
+      return { ...report, failed }
+    },
+    onRequest: (handler) => inner.onRequest(handler),
+    close: () => inner.close(),
+  }
+}
+
+type Failures = ApplyReport['failed'][number][]
+
+function failuresOf(names: ReadonlyMap<string, readonly string[]>, refused: ReadonlyMap<string, CodedError>): Failures {
+  return [...refused].flatMap(([name, error]) => (names.get(name) ?? []).map((service) => ({ service, error })))
+}
+
+async function failureOf(work: () => Promise<void>): Promise<Failures> {
+  try {
+    await work()
+    return []
+  } catch (error) {
+    return [{ service: '*', error: toCodedError(error, 'resolver.update-failed') }]
+  }
+}
+
+/** `proxy.v1` listeners beside an interceptor that knows addresses only, as the original's tproxy mode has them (protocol section 8.1). */
+export function withListeners(inner: Interceptor, listeners: Interceptor): Interceptor {
+  const parts = (wanted: InterceptTable): [Interceptor, InterceptTable][] => [
+    [inner, { ...wanted, listeners: [] }],
+    [listeners, { ...wanted, intercepts: [] }],
+  ]
+  return {
+    kind: inner.kind,
+    plan: (wanted) => parts(wanted).flatMap(([part, table]) => part.plan(table)),
+    async apply(wanted) {
+      const reports = await Promise.all(parts(wanted).map(([part, table]) => part.apply(table)))
+      return {
+        applied: reports.flatMap(({ applied }) => applied),
+        removed: reports.flatMap(({ removed }) => removed),
+        failed: reports.flatMap(({ failed }) => failed),
+      }
+    },
+    onRequest(handler) {
+      inner.onRequest(handler)
+      listeners.onRequest(handler)
+    },
+    close: async () => void (await Promise.all([inner.close(), listeners.close()])),
+  }
+}

@@ -1,0 +1,14 @@
+import type { HostState } from '@tunnel/linux'
+import { CodedError } from '@tunnel/flow'
+
+/** The host of a plan: what is asked of it can be looked at, and is never done. */
+export function createUntouchedHost(): HostState {
+  const nothing = { undone: 0, left: [], skipped: [], failed: [], remaining: [], settled: [] }
+  return {
+    directory: '',
+    apply: (changes) =>
+      changes.length === 0 ? Promise.resolve() : Promise.reject(new CodedError('cli.plan-only', `a plan changes nothing, and this was asked for: ${changes[0]?.summary ?? ''}`)),
+    revert: async () => nothing,
+    restore: async () => nothing,
+  }
+}

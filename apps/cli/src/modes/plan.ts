@@ -1,0 +1,94 @@
+import type { InterceptTable, TableSource } from '@tunnel/core'
+import { buildTable } from '@tunnel/core'
+import type { HostChange } from '@tunnel/flow'
+import type { ResolverFacts } from '@tunnel/linux'
+import { detectResolver, planHostsFile, planResolver } from '@tunnel/linux'
+import { closeAll, openOverlays } from '../compose.ts'
+import { exitCodes } from '../exit-codes.ts'
+import { loadIdentities } from '../identities.ts'
+import { createNameSystem } from '../intercept/name-system.ts'
+import type { NameSystem } from '../intercept/name-system.ts'
+import { createUntouchedHost } from '../intercept/plan-host.ts'
+import { checkAbility } from '../intercept/privilege.ts'
+import { openTproxy } from '../intercept/tproxy.ts'
+import { wantedResolver } from '../intercept/transparent-host.ts'
+import type { LateOverlay } from '../late-overlay.ts'
+import { firstOpened } from '../late-overlay.ts'
+import type { Running } from '../lifetime.ts'
+import { wantedNames } from '../names/wanted-names.ts'
+import { createMarkedNetwork } from '../network/marked-network.ts'
+import { renderPlan } from '../plan/render-plan.ts'
+import { wildcardProblem } from '../resolver/hosts-file.ts'
+import type { Session } from '../session.ts'
+
+const source: TableSource = { proxyConfigs: true, addresses: true }
+
+/** `--plan`: logs in to know the services, prints what `run` would change of this host and how it would be undone, and ends. */
+export async function printPlan(session: Session, signal: AbortSignal): Promise<Running> {
+  const { options, command, terminal, log } = session
+  checkAbility(command)
+  const identities = await loadIdentities(session)
+  const facts = await detectResolver()
+  const { intercept } = options
+  const listen = intercept.resolver.kind === 'server' ? intercept.resolver.listen : []
+  const names = createNameSystem({ options: intercept, facts, listen, log, refresh: () => {} })
+  const overlays = openOverlays(session, identities, createMarkedNetwork(names.lookup).path)
+  const giveUp = (): void => void closeAll(overlays)
+  signal.addEventListener('abort', giveUp)
+  try {
+    await firstOpened(overlays)
+    const { changes, notes } = await planAll(session, tableOf(overlays), { ...names, facts })
+    terminal.stdout.write(renderPlan(changes, notes))
+  } finally {
+    signal.removeEventListener('abort', giveUp)
+    await closeAll(overlays)
+  }
+  return { stop: async () => {}, ended: Promise.resolve(exitCodes.ok) }
+}
+
+function tableOf(overlays: readonly LateOverlay[]): InterceptTable {
+  const services = overlays.flatMap((overlay) => [...overlay.services.values()].map((service) => ({ overlay, service })))
+  return buildTable(services, source).table
+}
+
+interface Plan {
+  readonly changes: readonly HostChange[]
+  /** What else there is to say. */
+  readonly notes: readonly string[]
+}
+
+type KnownNames = NameSystem & { readonly facts: ResolverFacts }
+
+async function planAll(session: Session, table: InterceptTable, names: KnownNames): Promise<Plan> {
+  const { book, ranges } = names
+  const wanted = [...wantedNames(table).keys()]
+  const refused = await book.assign(wanted)
+  book.publish()
+  const parts = { host: createUntouchedHost(), slot: 0, book, poolRanges: ranges, options: session.options.intercept, log: session.log }
+  const interceptor = await openTproxy(parts)
+  try {
+    const resolver = planNames(session, names, wanted)
+    const notes = [...[...refused.values()].map(({ message }) => message), ...resolver.notes]
+    return { changes: [...resolver.changes, ...interceptor.plan(table)], notes }
+  } finally {
+    await interceptor.close()
+  }
+}
+
+function planNames({ options }: Session, { book, facts }: KnownNames, domains: readonly string[]): Plan {
+  const { intercept } = options
+  const { resolver } = intercept
+  if (resolver.kind === 'none') return { changes: [], notes: [] }
+  if (resolver.kind === 'file') {
+    const problem = wildcardProblem(resolver.path, domains)
+    return { changes: [planHostsFile(resolver.path, book.entries())], notes: problem ? [problem.message] : [] }
+  }
+  const listeners = resolver.listen.map(({ address, port }): HostChange => ({
+    kind: 'listener.open',
+    summary: `listen on ${address.includes(':') ? `[${address}]` : address}:${port} (udp and tcp) for DNS questions`,
+    parameters: { address, port },
+  }))
+  if (!intercept.configureResolver) return { changes: listeners, notes: ["this host's resolver is left as it is; --configure-resolver points it to us"] }
+  const wanted = wantedResolver(intercept, facts, 0)
+  return { changes: [...listeners, ...planResolver(facts, { ...wanted, domains })], notes: [facts.line] }
+}

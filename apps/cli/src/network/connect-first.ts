@@ -1,0 +1,53 @@
+import type { Socket } from 'node:net'
+import type { Cancel, Clock, Milliseconds } from '@tunnel/flow'
+import { systemClock } from '@tunnel/flow'
+
+/** The time that an address has before the next one is tried beside it (RFC 8305 5). */
+const stagger: Milliseconds = 250
+
+export type ConnectTo = (address: string, signal: AbortSignal) => Promise<Socket>
+
+/** The first of several addresses (one at least) that answers. Rejects with the reason of the first when none does. */
+export function connectFirst(addresses: readonly string[], connect: ConnectTo, signal: AbortSignal, clock: Clock = systemClock): Promise<Socket> {
+  return new Promise((resolve, reject) => {
+    const attempts: AbortController[] = []
+    let cancelTimer: Cancel = () => {}
+    let failed = 0
+    let firstError: unknown
+    let settled = false
+
+    const settle = (winner?: AbortController): void => {
+      settled = true
+      cancelTimer()
+      signal.removeEventListener('abort', aborted)
+      for (const attempt of attempts) if (attempt !== winner) attempt.abort()
+    }
+    const aborted = (): void => {
+      settle()
+      reject(signal.reason as Error)
+    }
+    const next = (): void => {
+      cancelTimer()
+      const address = addresses[attempts.length]
+      if (settled || address === undefined) return
+      const attempt = new AbortController()
+      attempts.push(attempt)
+      if (attempts.length < addresses.length) cancelTimer = clock.after(stagger, next)
+      connect(address, attempt.signal).then((socket) => {
+        if (settled) return void socket.destroy()
+        settle(attempt)
+        resolve(socket)
+      }, (error: unknown) => {
+        failed += 1
+        firstError ??= error
+        if (settled) return
+        if (failed < addresses.length) return next()
+        settle()
+        reject(firstError as Error)
+      })
+    }
+    signal.addEventListener('abort', aborted)
+    if (signal.aborted) aborted()
+    else next()
+  })
+}

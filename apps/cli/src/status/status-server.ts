@@ -1,0 +1,76 @@
+import { chmodSync } from 'node:fs'
+import { chmod, mkdir, unlink } from 'node:fs/promises'
+import type { Server, Socket } from 'node:net'
+import { createServer } from 'node:net'
+import { join } from 'node:path'
+import type { Milliseconds } from '@tunnel/flow'
+import type { Session } from '../session.ts'
+import type { InstanceStatus } from './instance-status.ts'
+import { askStatus } from './status-client.ts'
+import { statusDirectoryOf } from './status-directory.ts'
+
+export interface StatusServer {
+  close(): Promise<void>
+}
+
+/** Those who ask at once, and how long a slow one is waited for. */
+const mostClients = 8
+const writeTime: Milliseconds = 2_000
+
+/**
+ * Gives the status to whoever connects, as one JSON document, on a socket that only this user (and root) can open. A program that cannot
+ * have one works all the same.
+ */
+export function serveStatus(session: Session, status: () => InstanceStatus): StatusServer {
+  const directory = statusDirectoryOf(session)
+  if (directory === undefined) return { close: async () => {} }
+  const opening = openServer(directory, status).catch((error: unknown) => {
+    session.log('debug', 'ziti-tunnel/status.serve', `status cannot be asked for: ${error instanceof Error ? error.message : String(error)}`)
+    return undefined
+  })
+  return {
+    async close() {
+      const server = await opening
+      if (server) await new Promise<void>((resolve) => server.close(() => resolve()))
+    },
+  }
+}
+
+export async function openServer(directory: string, status: () => InstanceStatus, pid: number = process.pid): Promise<Server> {
+  await mkdir(directory, { recursive: true, mode: 0o700 })
+  // It may have been there before, with other rights.
+  await chmod(directory, 0o700)
+  const server = createServer((socket) => answer(socket, status))
+  server.maxConnections = mostClients
+  server.unref()
+  await listen(server, await freePath(directory, pid))
+  return server
+}
+
+function answer(socket: Socket, status: () => InstanceStatus): void {
+  socket.on('error', () => {})
+  socket.setTimeout(writeTime, () => socket.destroy())
+  socket.resume()
+  socket.end(`${JSON.stringify(status())}\n`)
+}
+
+/** A pid may be used twice on one file system: by a dead program, and in another pid namespace. */
+async function freePath(directory: string, pid: number): Promise<string> {
+  for (let attempt = 1; ; attempt += 1) {
+    const path = join(directory, attempt === 1 ? `${pid}.sock` : `${pid}-${attempt}.sock`)
+    const state = await askStatus(path)
+    if (state === 'gone') await unlink(path).catch(() => {})
+    if (state === 'gone' || attempt === 16) return path
+  }
+}
+
+function listen(server: Server, path: string): Promise<void> {
+  return new Promise((resolve, reject) => {
+    server.once('error', reject)
+    server.listen(path, () => {
+      server.off('error', reject)
+      chmodSync(path, 0o600)
+      resolve()
+    })
+  })
+}
