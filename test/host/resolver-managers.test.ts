@@ -108,6 +108,19 @@ describe.skipIf(!available.has('systemd-resolved'))('systemd-resolved', () => {
   })
 })
 
+describe.skipIf(!available.has('systemd-resolved'))('many names of systemd-resolved', () => {
+  it('are replaced in one step, though it counts the old with the new', async () => {
+    const host = await createHost()
+    await managed(host, 'systemd-resolved')
+    const names = (word: string): string => Array.from({ length: 128 }, (_, index) => `${word}${index}.test`).join(',')
+    const running = tunneler(host, ours, names('old'), 'ziti-dns', ours, names('new'))
+    await running.line(/^ready/)
+    running.signal('SIGUSR2')
+    await running.line(/^now/)
+    expect((await host.must('resolvectl', 'domain', 'ziti-dns')).match(/~new\d+\.test/g)).toHaveLength(128)
+  })
+})
+
 describe.each(['resolvconf', 'openresolv'] as const)('%s', (manager) => {
   const test = it.skipIf(!available.has(manager))
 

@@ -28,16 +28,15 @@ export async function performResolvedSet(parameters: ChangeParameters, context: 
 }
 
 const attempts = 5
-/** Looks after a set, and the time between them: a wipe comes within some tens of milliseconds. */
-const looks = 4
-const lookMilliseconds = 40
+/** A wipe follows within some tens of milliseconds, and is seen here; a later one is seen by `openResolverSettings`. */
+const looks = 2
+const lookMilliseconds = 50
 
 async function tell(program: ResolvedProgram, setting: LinkSetting, domainsOnly: boolean): Promise<void> {
   const { domains, server, wishes } = await program.set(setting)
   if (domainsOnly) return void (await runProgram(domains))
   // Each wish is unknown to some version; a server set to no names and no default route gets no questions anyway.
-  await Promise.all(wishes.map((command) => tryProgram(command)))
-  await runProgram(domains)
+  await Promise.all([...wishes.map((command) => tryProgram(command)), runProgram(domains)])
   if (server) await runProgram(server)
 }
 

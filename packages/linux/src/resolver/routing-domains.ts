@@ -1,5 +1,8 @@
-/** More than any table of services has roots, and below what systemd-resolved takes for one link (LINK_SEARCH_DOMAINS_MAX is 1024). */
-const limitDefault = 1000
+/**
+ * systemd-resolved 239 to 257 takes 256 domains for one link (LINK_SEARCH_DOMAINS_MAX), and while it replaces them it
+ * counts old and new together (systemd #43365): half of it can always be replaced in one step.
+ */
+const limitDefault = 128
 
 /**
  * The domains to route to us, for the names that we answer: `*.ziti` gives `ziti`, `db.corp` gives `db.corp`. A name below
