@@ -4,6 +4,7 @@ import type { AddressRange } from './address-range.ts'
 import type { Assignment } from './assignment.ts'
 import { formatIpAddress, parseIpAddress } from './ip-address.ts'
 import { keyedHash, type HashKey } from './keyed-hash.ts'
+import type { NameSet } from './name-set.ts'
 
 /** One name with its addresses, and its answers made ready: a question for it makes no object. */
 export interface BookEntry {
@@ -14,6 +15,9 @@ export interface BookEntry {
   asked: Milliseconds
   /** Not to be forgotten to make room. */
   pinned: boolean
+  /** The set of names, and its version, that the name was last found in: it need not be looked for again. */
+  foundIn: NameSet | undefined
+  foundVersion: number
   readonly onReleased: ((assignment: Assignment) => void) | undefined
 }
 
@@ -34,8 +38,8 @@ export interface AddressBook {
   readonly ttl: number
   /** Names are lower case, without final dot. */
   get(name: string): BookEntry | undefined
-  /** As `get`, for a question: it counts as use. */
-  ask(name: string): BookEntry | undefined
+  /** For a question: it counts as use. */
+  ask(entry: BookEntry | undefined): BookEntry | undefined
   assign(name: string, options?: { pinned?: boolean; onReleased?: BookEntry['onReleased'] }): BookEntry
   release(name: string): void
   nameOf(address: string): string | undefined
@@ -46,6 +50,7 @@ const mostProbes = 65_536
 /** Entries looked at to find one to forget. Those that may not be forgotten go to the end of the queue. */
 const mostCandidates = 256
 const fullFor: Milliseconds = 1000
+const noneIdleFor: Milliseconds = 100
 /** Addresses whose names were released lately. Beyond it the oldest may be given out again. */
 const mostResting = 65_536
 
@@ -62,6 +67,8 @@ class HashedAddressBook implements AddressBook {
   readonly #unpinned = new Set<BookEntry>()
   /** A range that was found full is not searched again for a moment: that takes long. */
   readonly #fullUntil = new Map<AddressRange, Milliseconds>()
+  /** The same for names to forget. */
+  #noneIdleUntil: Milliseconds = -Infinity
   /** Addresses of released names, with that name and until when clients may still hold them as its own. */
   readonly #resting = new Map<string, { readonly name: string; readonly until: Milliseconds }>()
 
@@ -78,8 +85,7 @@ class HashedAddressBook implements AddressBook {
     return this.#byName.get(name)
   }
 
-  ask(name: string): BookEntry | undefined {
-    const entry = this.#byName.get(name)
+  ask(entry: BookEntry | undefined): BookEntry | undefined {
     if (entry) entry.asked = this.#options.clock.now()
     return entry
   }
@@ -92,7 +98,7 @@ class HashedAddressBook implements AddressBook {
   }
 
   assign(name: string, { pinned = false, onReleased }: { pinned?: boolean; onReleased?: BookEntry['onReleased'] } = {}): BookEntry {
-    const known = this.ask(name)
+    const known = this.ask(this.get(name))
     if (known) {
       if (pinned) this.#pin(known)
       return known
@@ -131,6 +137,8 @@ class HashedAddressBook implements AddressBook {
       aaaa: { records: v6 === undefined ? [] : [{ type: 'AAAA', ttl: this.ttl, data: v6 }], authoritative: true },
       asked: this.#options.clock.now(),
       pinned,
+      foundIn: undefined,
+      foundVersion: 0,
       onReleased,
     }
   }
@@ -174,6 +182,7 @@ class HashedAddressBook implements AddressBook {
   #forgetIdle(): boolean {
     const { clock, idle, inUse } = this.#options
     const now = clock.now()
+    if (now < this.#noneIdleUntil) return false
     let left = mostCandidates
     for (const entry of this.#unpinned) {
       if (now - entry.asked >= idle && !addressesOf(entry.assignment).some((address) => inUse(address))) {
@@ -185,6 +194,7 @@ class HashedAddressBook implements AddressBook {
       this.#unpinned.delete(entry)
       this.#unpinned.add(entry)
     }
+    this.#noneIdleUntil = now + noneIdleFor
     return false
   }
 

@@ -13,6 +13,8 @@ export interface NameSet {
   /** The pattern that fits best, in lower case: the name itself, else the wildcard with the longest suffix. */
   find(name: string): string | undefined
   readonly size: number
+  /** Another number after each `replace`: what was found before may be kept as long as it stays the same. */
+  readonly version: number
 }
 
 /** RFC 1035 3.1: 255 bytes on the wire, which is 253 characters of text. */
@@ -29,6 +31,7 @@ export function createNameSet(patterns: readonly string[] = []): NameSet {
   let exact = new Set<string>()
   /** By suffix: `wild.ziti` for `*.wild.ziti`; the empty one for `*`. */
   let wildcards = new Map<string, string>()
+  let version = 0
 
   const set: NameSet = {
     replace(next) {
@@ -42,6 +45,7 @@ export function createNameSet(patterns: readonly string[] = []): NameSet {
       }
       exact = names
       wildcards = suffixes
+      version += 1
     },
     matches: (name) => set.find(name) !== undefined,
     find(name) {
@@ -51,6 +55,9 @@ export function createNameSet(patterns: readonly string[] = []): NameSet {
     },
     get size() {
       return exact.size + wildcards.size
+    },
+    get version() {
+      return version
     },
   }
   set.replace(patterns)

@@ -25,9 +25,12 @@ export function namesResolver(from: { book: AddressBook; set: NameSet; options: 
     switch (type) {
       case 'A':
       case 'AAAA': {
-        if (!set.matches(key)) return undefined
-        const entry = book.ask(key) ?? assign(key)
+        const known = book.get(key)
+        if (!(known && known.foundIn === set && known.foundVersion === set.version) && !set.matches(key)) return undefined
+        const entry = book.ask(known) ?? assign(key)
         if (!entry) return 'SERVFAIL'
+        entry.foundIn = set
+        entry.foundVersion = set.version
         return type === 'A' ? entry.a : entry.aaaa
       }
       case 'PTR':
