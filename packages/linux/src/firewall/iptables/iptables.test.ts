@@ -7,7 +7,7 @@ const play = <T>(scenario: string): Promise<T> => inNamespace('iptables-scenario
 /** nft and legacy, IPv4 and IPv6. */
 const settings = 4
 
-describe.skipIf(!isRoot)('iptables of both kinds in a network namespace (needs root)', () => {
+describe.skipIf(!isRoot)('iptables of both kinds in a network namespace (needs root)', { timeout: 60_000 }, () => {
   it('makes our chains, and undoes them twice to the same ruleset', async () => {
     const seen = await play<{ rules: string[]; outcomes: unknown[]; left: string[]; sameRuleset: boolean }[]>('wholeLife')
     expect(seen).toHaveLength(settings)

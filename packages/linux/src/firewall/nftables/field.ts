@@ -1,4 +1,4 @@
-import { parseAddress, parsePrefix, type Prefix } from '../../netlink/ip-address.ts'
+import { formatAddress, parseAddress, parsePrefix, type Prefix } from '../../netlink/ip-address.ts'
 import { firewallError } from '../firewall-error.ts'
 import { addressType, ipProtocol, protocolFamily } from './kernel-numbers.ts'
 import { hostWord } from './message-writer.ts'
@@ -114,7 +114,15 @@ function encodeValue(type: FieldType, value: FieldValue): Uint8Array {
 function renderValue(type: FieldType, value: FieldValue): string {
   if (type === 'mark') return `0x${Number(value).toString(16).padStart(8, '0')}`
   if (type === 'boolean') return value === true ? '1' : '0'
+  if (type === 'ipv6_addr') return withoutDots(String(value))
   return fields[type].quoted ? `"${value}"` : String(value)
+}
+
+/** nft does not read the last 32 bits as an IPv4 address, except behind ::ffff: (RFC 4291 2.2.3 allows it anywhere). */
+function withoutDots(text: string): string {
+  const [address = '', ...length] = text.split('/')
+  const bytes = address.includes('.') ? parseAddress(address) : undefined
+  return bytes ? [formatAddress(bytes), ...length].join('/') : text
 }
 
 function malformed(type: FieldType, value: FieldValue) {

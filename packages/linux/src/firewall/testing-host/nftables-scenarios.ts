@@ -11,17 +11,26 @@ import { renderNft } from '../nftables/render-nft.ts'
 import type { SetElement } from '../nftables/set.ts'
 import { exampleRuleset, services4 } from './example-ruleset.ts'
 import { playScenario } from './in-namespace.ts'
+import { randomRuleset } from './random-ruleset.ts'
 
 type Service = SetElement<typeof services4.fields>
 
-await playScenario({ differential, foreign, killed, refused, scale, probe, edit })
+await playScenario({ differential, randomDifferential, foreign, killed, refused, scale, probe, edit })
 
 /** What nft shows of our table, and what it shows after it has loaded the same as text. */
 function differential() {
+  return twoVoices(exampleRuleset)
+}
+
+function randomDifferential() {
+  return twoVoices(randomRuleset(20_261_122, 400))
+}
+
+function twoVoices(changes: readonly NftChange[]) {
   const table = openOwnerTable({ name: 'ours' })
-  table.commit(exampleRuleset)
+  table.commit(changes)
   const ours = listing('ours')
-  execFileSync('nft', ['-f', '-'], { input: renderNft(exampleRuleset, { table: 'theirs', create: 'plain' }) })
+  execFileSync('nft', ['-f', '-'], { input: renderNft(changes, { table: 'theirs', create: 'plain' }) })
   return { ours, theirs: listing('theirs') }
 }
 

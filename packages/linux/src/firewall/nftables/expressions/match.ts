@@ -33,12 +33,20 @@ export type MatchValue<S extends Selector> =
  * `match('meta mark', { value: 0x1, mask: 0x1 })`, `match('meta iifname', 'eth*')`.
  */
 export function match<S extends Selector>(selector: S, value: MatchValue<S>): Match {
-  return { kind: 'match', selector, operand: value, inverted: false }
+  return matching(selector, value, false)
 }
 
 /** Passes the others. */
 export function matchNot<S extends Selector>(selector: S, value: MatchValue<S>): Match {
-  return { kind: 'match', selector, operand: value, inverted: true }
+  return matching(selector, value, true)
+}
+
+/** A list of one is that value, as in nft. */
+function matching(selector: Selector, operand: Match['operand'], inverted: boolean): Match {
+  if (!isList(operand)) return { kind: 'match', selector, operand, inverted }
+  const [first, ...more] = operand
+  if (first === undefined) throw firewallError('firewall.malformed', `A match of ${selector} with no value`)
+  return { kind: 'match', selector, operand: more.length === 0 ? first : operand, inverted }
 }
 
 /** The set without a name that a list of values is; none for a single value. */
