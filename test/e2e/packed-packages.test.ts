@@ -72,6 +72,10 @@ const examples: Readonly<Record<string, (project: PackedProject, example: string
   '@tunnel/flow': (project, example) => relays(project, example, /^closed: 8 bytes up, 8 bytes down$/),
   '@tunnel/intercept-proxy': (project, example) => relays(project, example),
   '@tunnel/config': (project) => prints(project, /^https:\/\/ctrl\.example:1280\/edge\/client\/v1\ndatabases\n$/),
+  '@tunnel/dns': async (project, example) => {
+    project.write('example.ts', withPorts(example, { 15353: await freePort() }))
+    await prints(project, /^10\.0\.0\.5\nwiki\.apps\.lan 100\.(6[4-9]|[7-9]\d|1[01]\d|12[0-7])\.\d+\.\d+\n$/)
+  },
   '@tunnel/devnet': (project) => prints(project, /^https:\/\/127\.0\.0\.1:\d+\/edge\/client\/v1 is up\n$/),
   '@tunnel/core': async (project, example) => {
     project.write('example.ts', withPorts(example, { 14080: await freePort() }))
