@@ -30,7 +30,7 @@ export interface Performer {
   /**
    * What the undo needs and only the moment of the change can tell (the content of a file before). Called before
    * anything is changed; the result is added to the parameters of the change as it is performed, and to those of its undo, with
-   * which it stands in the journal.
+   * which it stands in the journal. So two changes of one object belong in two calls: the second must see what the first made.
    */
   readonly prepare?: (parameters: ChangeParameters) => Promise<ChangeParameters> | ChangeParameters
   /**
