@@ -16,10 +16,12 @@ export interface IptablesRule {
   readonly mark?: { readonly value: number; readonly mask: number }
   /** The packet belongs to a transparent socket that is there already. */
   readonly transparentSocket?: boolean
+  /** What the table `local` says of the destination: `UNICAST` is no address of this host. */
+  readonly destinationType?: 'LOCAL' | 'UNICAST'
   readonly target: IptablesTarget
 }
 
-export type IptablesTarget = 'ACCEPT' | 'RETURN' | 'DROP' | { readonly chain: string } | TproxyTarget
+export type IptablesTarget = 'ACCEPT' | 'RETURN' | 'DROP' | { readonly chain: string } | { readonly reject: 'tcp-reset' } | TproxyTarget
 
 /** Gives the packet to a transparent socket, and marks it. */
 export interface TproxyTarget {
@@ -39,6 +41,7 @@ export function renderIptablesRule(rule: IptablesRule): string {
     ...protocolOf(rule),
     ...(rule.mark ? ['-m', 'mark', '--mark', masked(rule.mark.value, rule.mark.mask)] : []),
     ...(rule.transparentSocket ? ['-m', 'socket', '--transparent'] : []),
+    ...(rule.destinationType ? ['-m', 'addrtype', '--dst-type', rule.destinationType] : []),
     ...targetOf(rule.target),
   ].join(' ')
 }
@@ -67,6 +70,7 @@ function protocolOf({ protocol, destinationPorts: ports }: IptablesRule): string
 
 function targetOf(target: IptablesTarget): string[] {
   if (typeof target === 'string') return ['-j', target]
+  if ('reject' in target) return ['-j', 'REJECT', '--reject-with', target.reject]
   if ('chain' in target) return option('-j', target.chain, isChainName)
   const { address, port, mark, mask } = target
   return ['-j', 'TPROXY', ...option('--on-ip', address, (text) => isIP(text) !== 0), '--on-port', String(port), '--tproxy-mark', masked(mark, mask)]
