@@ -1,3 +1,47 @@
+/**
+ * Transparent sockets, routes, nftables and resolver settings of a Linux host, without native code to build.
+ *
+ * ```ts
+ * import { createServer } from 'node:net'
+ * import { pump } from '@tunnel/flow'
+ * import { fromSocket } from '@tunnel/flow/node'
+ * import {
+ *   accept, addChain, addRule, connectMarked, leave, match, openHostState, openOwnerTable, openTransparentListener,
+ *   ownMark, planRoute, planRule, setMark, tproxy,
+ * } from '@tunnel/linux'
+ *
+ * // A transparent proxy: what this host sends to 198.51.100.0/24 passes through this program, by the kernel's own TCP.
+ * const listener = openTransparentListener({ address: '127.0.0.1', mark: ownMark })
+ * createServer({ allowHalfOpen: true, pauseOnConnect: true }, async (client) => {
+ *   const { localAddress: host = '', localPort: port = 0 } = client // where the client wanted to go
+ *   console.log(`${client.remoteAddress} to ${host}:${port}`)
+ *   const server = await connectMarked({ host, port, mark: ownMark }).catch(() => undefined)
+ *   if (server) pump(fromSocket(client), fromSocket(server))
+ *   else client.resetAndDestroy()
+ * }).listen({ fd: listener.fd })
+ *
+ * // The kernel deletes this table with the process. Packets with our own mark pass; the others are marked and redirected.
+ * const wanted = [match('ip daddr', '198.51.100.0/24'), match('meta l4proto', 'tcp')]
+ * openOwnerTable({ name: 'my-proxy' }).commit([
+ *   addChain('output', { type: 'route', hook: 'output', priority: -150 }),
+ *   addRule('output', [match('meta mark', ownMark), leave()]),
+ *   addRule('output', [...wanted, setMark(1)]),
+ *   addChain('prerouting', { type: 'filter', hook: 'prerouting', priority: -150 }),
+ *   addRule('prerouting', [match('meta mark', ownMark), leave()]),
+ *   addRule('prerouting', [...wanted, tproxy({ address: '127.0.0.1', port: listener.port }), setMark(1), accept()]),
+ * ])
+ *
+ * // Routes outlive a process: these stand in a journal, and are undone also when the process is killed.
+ * const state = await openHostState({ stateDirectory: '/var/lib/my-proxy' })
+ * await state.apply([
+ *   planRoute({ family: 4, destination: 'default', type: 'local', device: 'lo', table: 100 }),
+ *   planRule({ family: 4, priority: 100, mark: 1, table: 100 }),
+ * ])
+ * process.once('SIGTERM', () => void state.restore().then(() => process.exit()))
+ * ```
+ *
+ * @module
+ */
 export type { LinuxErrorCode } from './ffi/call-error.ts'
 export type { Availability } from './firewall/availability.ts'
 export type { FirewallErrorCode } from './firewall/firewall-error.ts'
@@ -46,6 +90,7 @@ export { ownRouteProtocol, planRoute, planRule } from './host-state/route-perfor
 export type { Unfinished, UndoReport } from './host-state/undo.ts'
 export type { Instance } from './journal/instance.ts'
 export { listJournals, type JournalListing } from './journal/list-journals.ts'
+export type { JournalErrorCode } from './journal/journal-error.ts'
 export { replayJournals, type ReplayOptions, type ReplayReport } from './journal/replay.ts'
 export type { JournalUndo } from './journal/undo-journal.ts'
 export { ownMark, ownMask, slotCount, slotMark } from './marks.ts'

@@ -11,6 +11,9 @@ import { errno } from './libc.ts'
  * - `linux.missing`: what should be used or removed is not there.
  * - `linux.unsupported`: this kernel, platform or build of koffi cannot do it.
  * - `linux.invalid`: what was asked for makes no sense, before any call was made.
+ * - `linux.read-only`: the file system of a file that should be changed is read-only.
+ * - `linux.not-a-file`, `linux.file-too-large`: what should be replaced for a time is no plain file, or larger than 5 MiB.
+ * - `linux.no-slot`: as many instances as there are marks intercept in this network already.
  * - `linux.call-failed`: anything else.
  */
 export type LinuxErrorCode =
@@ -19,6 +22,10 @@ export type LinuxErrorCode =
   | 'linux.missing'
   | 'linux.unsupported'
   | 'linux.invalid'
+  | 'linux.read-only'
+  | 'linux.not-a-file'
+  | 'linux.file-too-large'
+  | 'linux.no-slot'
   | 'linux.call-failed'
 
 const codes: Readonly<Record<string, LinuxErrorCode>> = {
