@@ -3,6 +3,7 @@ import { formatIpAddress, parseIpAddress } from '../pool/ip-address.ts'
 import type { DatagramPort } from '../server/datagram-port.ts'
 import { answersQuery, freshId, idOf, withId, type Exchange } from './exchange.ts'
 import type { UpstreamTransports } from './transports.ts'
+import { withoutZone } from './upstream-address.ts'
 
 export interface UdpExchangeOptions {
   readonly to: Endpoint
@@ -146,8 +147,9 @@ class UdpExchange implements Exchange {
 function isSameEndpoint(left: Endpoint, right: Endpoint): boolean {
   if (left.port !== right.port) return false
   if (left.address === right.address) return true
-  const parsed = parseIpAddress(left.address)
-  return parsed !== undefined && formatIpAddress(parsed) === right.address
+  // A zone has a name and a number; which of them a socket gives is its own affair.
+  const parsed = parseIpAddress(withoutZone(left.address))
+  return parsed !== undefined && formatIpAddress(parsed) === withoutZone(right.address)
 }
 
 export function unreachable(to: Endpoint, why: string, cause?: unknown): CodedError {
