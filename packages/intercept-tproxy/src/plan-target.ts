@@ -1,8 +1,6 @@
 import type { HostChange } from '@tunnel/flow'
-import { planOwnedChain } from '@tunnel/linux'
 import { families } from './address/prefix.ts'
-import { interceptChain } from './firewall/iptables-firewall.ts'
-import { ownTrafficRule } from './firewall/iptables-rules.ts'
+import { planChains } from './firewall/iptables-firewall.ts'
 import type { ListenerPorts } from './firewall/firewall.ts'
 import { describeClaim, type Claim } from './wanted/claim.ts'
 import type { Numbers } from './wanted/numbers.ts'
@@ -26,7 +24,7 @@ export function planFirst({ form, numbers, ports, claims }: FirstChanges): HostC
   })
   if (form === 'iptables') {
     const chains = families.filter((family) => used.has(family))
-    return [...listeners, ...chains.map((family) => planOwnedChain(interceptChain(numbers, family), [ownTrafficRule]))]
+    return [...listeners, ...chains.flatMap((family) => planChains(numbers, family))]
   }
   const summary = `add nftables table inet ${numbers.table} with chains output and ${numbers.chain}: it goes with this process`
   return [...listeners, { kind: 'nftables.table', summary, parameters: { table: numbers.table, chain: numbers.chain } }]

@@ -7,6 +7,16 @@ import type { FirewallTarget, ListenerPorts } from './firewall.ts'
 /** What the chain begins with: packets of tunnelers are never intercepted. */
 export const ownTrafficRule: IptablesRule = { mark: { value: ownMark, mask: ownMask }, target: 'RETURN' }
 
+/**
+ * Our routes bring a destination here with all its ports. To those that nobody intercepts the kernel itself has no answer: it sends
+ * no reset from an IPv4 address that is not in the table `local` (ip_route_output_key, 6.18), so clients would wait for minutes.
+ */
+export const refusalRules: readonly IptablesRule[] = [
+  ownTrafficRule,
+  { transparentSocket: true, target: 'RETURN' },
+  { protocol: 'tcp', mark: { value: 0, mask: ~ownMask >>> 0 }, destinationType: 'UNICAST', target: { reject: 'tcp-reset' } },
+]
+
 export interface ChainRules {
   /** Before all others. */
   readonly returns: readonly IptablesRule[]

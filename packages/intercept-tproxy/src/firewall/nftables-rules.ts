@@ -11,6 +11,7 @@ import {
   nftSet,
   ownMark,
   ownMask,
+  reject,
   setMark,
   tproxy,
   type NftChange,
@@ -36,7 +37,11 @@ export const nftSets = {
 } as const
 
 const manglePriority = -150
+const filterPriority = 0
 const outputChain = 'output'
+const refuseChain = 'refuse'
+/** The bits that instances put on what they intercept. */
+const interceptedMask = ~ownMask >>> 0
 
 /** The table as it is at the beginning: nothing is intercepted yet. */
 export function baseChanges(numbers: Numbers, ports: ListenerPorts): NftChange[] {
@@ -45,7 +50,23 @@ export function baseChanges(numbers: Numbers, ports: ListenerPorts): NftChange[]
     // Of type route: a packet that gets our mark is routed anew, and so comes to `lo` and through prerouting.
     addChain(outputChain, { type: 'route', hook: 'output', priority: manglePriority }),
     addChain(numbers.chain, { type: 'filter', hook: 'prerouting', priority: manglePriority }),
+    addChain(refuseChain, { type: 'filter', hook: 'input', priority: filterPriority }),
+    ...refusal(),
     ...chainRules(numbers, ports, { guardReplies: false }),
+  ]
+}
+
+/**
+ * Our routes bring a destination here with all its ports. To those that nobody intercepts the kernel itself has no answer: it sends
+ * no reset from an IPv4 address that is not in the table `local` (ip_route_output_key, 6.18), so clients would wait for minutes.
+ */
+function refusal(): NftChange[] {
+  return [
+    addRule(refuseChain, [matchNot('meta l4proto', 'tcp'), leave()]),
+    addRule(refuseChain, [matchNot('meta mark', { value: 0, mask: interceptedMask }), leave()], 'intercepted'),
+    addRule(refuseChain, [match('meta mark', { value: ownMark, mask: ownMask }), leave()], 'traffic of tunnelers'),
+    addRule(refuseChain, [match('socket transparent', true), leave()]),
+    addRule(refuseChain, [match('meta nfproto', 'ipv4'), match('fib daddr type', 'unicast'), reject('reset')], 'not an address of this host'),
   ]
 }
 

@@ -19,7 +19,7 @@ export interface LiveFlowsOptions {
   readonly onSettled: () => void
 }
 
-/** The kernel still has bytes to send, and acknowledgements to await, after a connection was closed here. */
+/** So long the kernel may take to bring the last bytes of a connection to its client, after it was closed here. */
 const tail: Milliseconds = 10_000
 
 /**
@@ -44,10 +44,11 @@ export class LiveFlows {
     this.#live.add(flow)
   }
 
-  closed(flow: FlowEnds): void {
+  /** `ended`: in order, so that the kernel may still have something to send. */
+  closed(flow: FlowEnds, ended: boolean): void {
     this.#live.delete(flow)
     if (!this.#lingering.has(flow)) return
-    this.#options.clock.after(tail, () => {
+    this.#options.clock.after(ended ? tail : 0, () => {
       this.#lingering.delete(flow)
       this.#options.onSettled()
     })
