@@ -6,6 +6,7 @@ import { createSocket } from 'node:dgram'
 import { createServer } from 'node:net'
 import { createInterface } from 'node:readline'
 import { createNetwork } from '@tunnel/devnet'
+import { createDnsServer, records } from '@tunnel/dns'
 import type { ServiceOptions } from '@tunnel/devnet'
 import { startPostgres, startSshServer, startWebServer, type RealServer } from '../real-servers.ts'
 
@@ -43,6 +44,11 @@ const calls = {
   /** Both answer with what they were sent. */
   async echo(port: number) {
     await Promise.all([listenUdp(port), listenTcp(port)])
+  },
+  /** A name server that the world knows by 10.55.0.1, and the router by 127.0.0.1. */
+  async dns(zone: Parameters<typeof records>[0]) {
+    const listen = [host, '127.0.0.1'].flatMap((address) => [`udp://${address}:53`, `tcp://${address}:53`])
+    await createDnsServer({ listen, resolvers: [records(zone)] }).start()
   },
   async web() {
     servers.set('web', await startWebServer())
