@@ -39,7 +39,10 @@ describe('withNames', () => {
       },
       publish: () => events.push('publish'),
     } as unknown as NameBook
-    const published = async (names: readonly string[]) => void events.push(`published ${names.join(' ')}`)
+    const published = async (names: readonly string[]) => {
+      events.push(`published ${names.join(' ')}`)
+      return new Map(names.includes('*.file.ziti') ? [['*.file.ziti', new CodedError('resolver.hosts-wildcard', 'no')]] : [])
+    }
     return { events, interceptor: withNames(recorder('inner', events), { book, published }), book }
   }
 
@@ -56,6 +59,12 @@ describe('withNames', () => {
     const { failed } = await interceptor.apply(tableOf({ one: ['web.ziti'], two: ['web.ziti', 'db.ziti'] }))
     expect(failed).toEqual([{ service: 'one', error }, { service: 'two', error }])
     expect(events.at(-1)).toBe('published db.ziti')
+  })
+
+  it('blames a name that cannot be kept elsewhere on its services too', async () => {
+    const { interceptor } = setUp()
+    const { failed } = await interceptor.apply(tableOf({ web: ['web.ziti'], files: ['*.file.ziti'] }))
+    expect(failed).toEqual([{ service: 'files', error: expect.objectContaining({ code: 'resolver.hosts-wildcard' }) }])
   })
 
   it('reports what cannot be told, and goes on', async () => {

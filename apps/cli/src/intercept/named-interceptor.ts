@@ -6,8 +6,8 @@ import { wantedNames } from '../names/wanted-names.ts'
 
 export interface NamedInterceptorOptions {
   readonly book: NameBook
-  /** Names have been published: tells those who keep them elsewhere (a hosts file, the host's resolver). */
-  readonly published?: (names: readonly string[]) => Promise<void>
+  /** These names are answered now: for who keeps them elsewhere (a hosts file, the host's resolver). By name: why it cannot be kept. */
+  readonly published?: (names: readonly string[]) => Promise<ReadonlyMap<string, CodedError>>
 }
 
 /**
@@ -23,8 +23,8 @@ export function withNames(inner: Interceptor, { book, published }: NamedIntercep
       const refused = await book.assign([...names.keys()])
       const report = await inner.apply(wanted)
       book.publish()
-      const failed = [...report.failed, ...failuresOf(names, refused)]
-      if (published) failed.push(...(await failureOf(() => published([...names.keys()].filter((name) => !refused.has(name))))))
+      const answered = [...names.keys()].filter((name) => !refused.has(name))
+      const failed = [...report.failed, ...failuresOf(names, refused), ...(await tell(names, () => published?.(answered)))]
       return { ...report, failed }
     },
     onRequest: (handler) => inner.onRequest(handler),
@@ -38,10 +38,9 @@ function failuresOf(names: ReadonlyMap<string, readonly string[]>, refused: Read
   return [...refused].flatMap(([name, error]) => (names.get(name) ?? []).map((service) => ({ service, error })))
 }
 
-async function failureOf(work: () => Promise<void>): Promise<Failures> {
+async function tell(names: ReadonlyMap<string, readonly string[]>, published: () => Promise<ReadonlyMap<string, CodedError>> | undefined): Promise<Failures> {
   try {
-    await work()
-    return []
+    return failuresOf(names, (await published()) ?? new Map())
   } catch (error) {
     return [{ service: '*', error: toCodedError(error, 'resolver.update-failed') }]
   }

@@ -26,13 +26,13 @@ export function connectFirst(addresses: readonly string[], connect: ConnectTo, s
       settle()
       reject(signal.reason as Error)
     }
-    const next = (): void => {
+    const tryNext = (): void => {
       cancelTimer()
       const address = addresses[attempts.length]
       if (settled || address === undefined) return
       const attempt = new AbortController()
       attempts.push(attempt)
-      if (attempts.length < addresses.length) cancelTimer = clock.after(stagger, next)
+      if (attempts.length < addresses.length) cancelTimer = clock.after(stagger, tryNext)
       connect(address, attempt.signal).then((socket) => {
         if (settled) return void socket.destroy()
         settle(attempt)
@@ -41,13 +41,13 @@ export function connectFirst(addresses: readonly string[], connect: ConnectTo, s
         failed += 1
         firstError ??= error
         if (settled) return
-        if (failed < addresses.length) return next()
+        if (failed < addresses.length) return tryNext()
         settle()
         reject(firstError as Error)
       })
     }
     signal.addEventListener('abort', aborted)
     if (signal.aborted) aborted()
-    else next()
+    else tryNext()
   })
 }

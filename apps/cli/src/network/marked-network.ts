@@ -16,7 +16,7 @@ import type { HostLookup } from './host-lookup.ts'
 /** Everything that leaves this host on behalf of the tunneler: marked, so that interception leaves it alone. */
 export interface MarkedNetwork {
   /** For overlays. */
-  readonly path: NetworkPath
+  readonly connect: NonNullable<NetworkPath['connect']>
   /** For hosted services. */
   readonly hostDialer: HostDialer
 }
@@ -36,11 +36,9 @@ export function createMarkedNetwork(lookup: HostLookup): MarkedNetwork {
     },
   }
   return {
-    path: {
-      async connect({ host, port }, signal) {
-        const socket = await connect({ address: host, port }, signal)
-        return socket.setNoDelay(true)
-      },
+    async connect({ host, port }, signal) {
+      const socket = await connect({ address: host, port }, signal)
+      return socket.setNoDelay(true)
     },
     hostDialer: createSocketDialer(own),
   }
