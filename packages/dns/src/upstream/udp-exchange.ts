@@ -1,4 +1,4 @@
-import { CodedError, formatEndpoint, type Clock, type Endpoint, type Milliseconds } from '@tunnel/flow'
+import { CodedError, copyBytes, formatEndpoint, type Clock, type Endpoint, type Milliseconds } from '@tunnel/flow'
 import { formatIpAddress, parseIpAddress } from '../pool/ip-address.ts'
 import type { DatagramPort } from '../server/datagram-port.ts'
 import { answersQuery, freshId, idOf, withId, type Exchange } from './exchange.ts'
@@ -111,7 +111,7 @@ class UdpExchange implements Exchange {
     const waiting = lane.waiting.get(id)
     // RFC 5452 9.1. Whatever does not fit is passed over: the right answer may still come.
     if (!waiting || !isSameEndpoint(from, this.#options.to) || !answersQuery(waiting.query, data, this.#options.exactCase)) return this.#options.onStray?.()
-    this.#settle(lane, id)?.resolve(data.slice())
+    this.#settle(lane, id)?.resolve(copyBytes(data))
   }
 
   #settle(lane: Lane, id: number): Waiting | undefined {
