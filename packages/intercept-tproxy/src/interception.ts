@@ -58,15 +58,19 @@ export class Interception {
   #routingFor({ claims, host }: Target): Routing {
     const { firewall, numbers, pools } = this.#options
     const wanted = routesOf(claims.values(), { form: firewall.form, numbers, host, pools })
-    const places = new Set(wanted.map(placeOf))
-    const held = [...this.#options.keeper.routes].filter((route) => !places.has(placeOf(route)) && this.#isNeeded(route))
-    const routes = [...wanted, ...held]
+    const routes = [...wanted, ...this.#heldBeside(wanted)]
     return createRouting(routes, rulesFor(routes, numbers))
+  }
+
+  #heldBeside(wanted: readonly Route[]): Route[] {
+    const { flows, keeper } = this.#options
+    if (flows.lingering.length === 0) return []
+    const places = new Set(wanted.map(placeOf))
+    return [...keeper.routes].filter((route) => !places.has(placeOf(route)) && this.#isNeeded(route))
   }
 
   #isNeeded({ family, destination, table }: Route): boolean {
     const { flows, numbers } = this.#options
-    if (flows.lingering.length === 0) return false
     if (table === numbers.routing.marked.table) return flows.lingering.some((flow) => flow.family === family)
     const prefix = parsePrefix(destination === 'default' ? (family === 4 ? '0.0.0.0/0' : '::/0') : destination)
     return prefix !== undefined && flows.needs(prefix)

@@ -13,11 +13,13 @@ import { lanHints, openLan, planLan } from './host/lan-interfaces.ts'
 import { readHostAddresses } from './host/read-host.ts'
 import { RouteKeeper } from './host/route-keeper.ts'
 import { Interception } from './interception.ts'
+import { missingIn } from './missing-in.ts'
 import { planClaims, planFirst } from './plan-target.ts'
 import { Intake } from './sockets/intake.ts'
 import { openListeners, type Listeners } from './sockets/open-listeners.ts'
 import { createTproxyError } from './tproxy-error.ts'
 import type { TproxyInterceptorOptions } from './tproxy-options.ts'
+import { describeClaim } from './wanted/claim.ts'
 import { numbersOf, type Numbers } from './wanted/numbers.ts'
 import type { FirewallForm } from './wanted/routing.ts'
 import { resolveTarget, targetOf, type ResolvedTarget } from './wanted/target.ts'
@@ -168,8 +170,8 @@ class Tproxy implements TproxyInterceptor {
     const refused = await applyTarget(this.#interception, target)
     const after = this.#interception.target.claims
     return {
-      applied: [...after.keys()].filter((claim) => !before.has(claim)).map((claim) => `intercepting ${claim}`),
-      removed: [...before.keys()].filter((claim) => !after.has(claim)).map((claim) => `stopped intercepting ${claim}`),
+      applied: missingIn(before, after).map((claim) => `intercepting ${describeClaim(claim)}`),
+      removed: missingIn(after, before).map((claim) => `stopped intercepting ${describeClaim(claim)}`),
       failed: [...failed, ...refused],
     }
   }

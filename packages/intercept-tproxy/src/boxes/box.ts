@@ -1,5 +1,6 @@
 import type { Protocol } from '@tunnel/flow'
 import { contains, formatAddress, type AddressRange } from '../address/prefix.ts'
+import { missingIn } from '../missing-in.ts'
 import type { Interval } from './intervals.ts'
 
 /** Destinations that are intercepted: every address, with every port, of one protocol. */
@@ -9,10 +10,15 @@ export interface Box {
   readonly ports: Interval
   /** Only packets from these addresses; from everywhere when absent. */
   readonly from?: AddressRange
+  /** Equal boxes have equal keys: `tcp 10.0.0.0-10.0.0.255:80-90`. */
+  readonly key: string
 }
 
-/** Equal boxes have equal keys. */
-export function boxKey({ to, protocol, ports, from }: Box): string {
+export function createBox(protocol: Protocol, to: AddressRange, ports: Interval, from?: AddressRange): Box {
+  return { to, protocol, ports, ...(from && { from }), key: keyOf(protocol, to, ports, from) }
+}
+
+function keyOf(protocol: Protocol, to: AddressRange, ports: Interval, from: AddressRange | undefined): string {
   const source = from ? ` from ${formatRange(from)}` : ''
   return `${protocol} ${formatRange(to)}:${ports.low === ports.high ? ports.low : `${ports.low}-${ports.high}`}${source}`
 }
@@ -24,15 +30,12 @@ export interface BoxChanges {
 
 /** What leads from one list to the other. */
 export function compareBoxes(before: ReadonlyMap<string, Box>, after: ReadonlyMap<string, Box>): BoxChanges {
-  return {
-    added: [...after].flatMap(([key, box]) => (before.has(key) ? [] : [box])),
-    removed: [...before].flatMap(([key, box]) => (after.has(key) ? [] : [box])),
-  }
+  return { added: missingIn(before, after), removed: missingIn(after, before) }
 }
 
 export function byKey(boxes: Iterable<Box>): Map<string, Box> {
   const keyed = new Map<string, Box>()
-  for (const box of boxes) keyed.set(boxKey(box), box)
+  for (const box of boxes) keyed.set(box.key, box)
   return keyed
 }
 

@@ -19,8 +19,16 @@ import {
 import type { ListenerPorts } from './firewall.ts'
 import type { Numbers } from '../wanted/numbers.ts'
 
-/** Intercepted destinations, by address, protocol and port; with `from`, by the source address too. */
+/**
+ * Intercepted destinations, by address, protocol and port; with `from`, by the source address too. Single addresses with a single port
+ * have a hash of their own: the kernel adds, removes and finds elements there in the same time however many there are; in
+ * its sets of ranges each removal costs as much as there are elements.
+ */
 export const nftSets = {
+  exact: {
+    4: nftSet('exact4', ['ipv4_addr', 'inet_proto', 'inet_service']),
+    6: nftSet('exact6', ['ipv6_addr', 'inet_proto', 'inet_service']),
+  },
   to: {
     4: nftSet('to4', ['ipv4_addr', 'inet_proto', 'inet_service'], { interval: true }),
     6: nftSet('to6', ['ipv6_addr', 'inet_proto', 'inet_service'], { interval: true }),
@@ -101,8 +109,10 @@ function lingeringRules(chain: string, numbers: Numbers, ports: ListenerPorts): 
 }
 
 function interceptRules(chain: string, numbers: Numbers, ports: ListenerPorts): NftChange[] {
-  const { to, from } = nftSets
+  const { exact, to, from } = nftSets
   return [
+    addRule(chain, [inSet(exact[4], ['ip daddr', 'meta l4proto', 'th dport']), ...take(chain, 4, numbers, ports)]),
+    addRule(chain, [inSet(exact[6], ['ip6 daddr', 'meta l4proto', 'th dport']), ...take(chain, 6, numbers, ports)]),
     addRule(chain, [inSet(to[4], ['ip daddr', 'meta l4proto', 'th dport']), ...take(chain, 4, numbers, ports)]),
     addRule(chain, [inSet(to[6], ['ip6 daddr', 'meta l4proto', 'th dport']), ...take(chain, 6, numbers, ports)]),
     addRule(chain, [inSet(from[4], ['ip daddr', 'meta l4proto', 'th dport', 'ip saddr']), ...take(chain, 4, numbers, ports)]),

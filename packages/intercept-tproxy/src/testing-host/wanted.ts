@@ -1,7 +1,7 @@
 import type { InterceptTable, WantedIntercept } from '@tunnel/core/contracts'
 import type { Protocol } from '@tunnel/flow'
 import type { AddressPattern } from '../address/pattern-prefix.ts'
-import { addressBits, formatPrefix, parsePrefix } from '../address/prefix.ts'
+import { addressBits, formatAddress, parsePrefix } from '../address/prefix.ts'
 
 export interface WantedOptions {
   /** Addresses, ranges, names. */
@@ -34,6 +34,6 @@ function patternOf(text: string): AddressPattern {
   const prefix = parsePrefix(text)
   if (!prefix) return text.startsWith('*') ? { kind: 'wildcard', text, suffix: text.slice(1) } : { kind: 'host', text, name: text }
   const { family, low, length } = prefix
-  const address = { family, value: low, text: formatPrefix({ ...prefix, length: addressBits[family] }) }
+  const address = { family, value: low, text: formatAddress(family, low) }
   return length === addressBits[family] ? { kind: 'ip', text, ip: address } : { kind: 'cidr', text, network: address, prefixLength: length }
 }
