@@ -64,6 +64,12 @@ const calls = {
     return { port: servers.get('postgres')?.port }
   },
   killRouter: async (name?: string) => void (await network.killRouter(name ?? 'router-1')),
+  dropChannels: async (name: string) => network.dropChannels(name),
+  /** The controller is away for a moment, and forgets all connections. */
+  async restartController() {
+    await network.controller.stop()
+    await network.controller.start()
+  },
   startRouter: async (name?: string) => void (await network.startRouter(name ?? 'router-1')),
   async stop() {
     await Promise.all([...servers.values()].map((server) => server.stop()))
