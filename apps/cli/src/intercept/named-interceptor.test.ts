@@ -38,6 +38,7 @@ describe('withNames', () => {
         return new Map(Object.entries(refused))
       },
       publish: () => events.push('publish'),
+      addressesOf: (name: string) => (name.endsWith('.idle.ziti') ? [] : ['10.0.0.1']),
     } as unknown as NameBook
     const published = async (names: readonly string[]) => {
       events.push(`published ${names.join(' ')}`)
@@ -51,6 +52,12 @@ describe('withNames', () => {
     const { applied, failed } = await interceptor.apply(tableOf({ web: ['Web.ziti', '10.0.0.1', '*.Wild.ziti'], other: ['web.ziti', '10.0.0.0/8'] }))
     expect(events).toEqual(['assign web.ziti *.wild.ziti', 'inner applies 1 2', 'publish', 'published web.ziti *.wild.ziti'])
     expect({ applied, failed }).toEqual({ applied: ['inner'], failed: [] })
+  })
+
+  it('leaves out wildcards that stand for nothing yet', async () => {
+    const { events, interceptor } = setUp()
+    await interceptor.apply(tableOf({ idle: ['*.idle.ziti'], both: ['*.idle.ziti', 'web.ziti'], web: ['*.wild.ziti'] }))
+    expect(events).toContain('inner applies 1 2')
   })
 
   it('blames a name without an address on the services that want it', async () => {

@@ -1,3 +1,4 @@
+import type { AddressPattern } from '@tunnel/config'
 import type { ApplyReport, Interceptor, InterceptTable } from '@tunnel/core'
 import type { CodedError } from '@tunnel/flow'
 import { toCodedError } from '@tunnel/flow'
@@ -21,7 +22,7 @@ export function withNames(inner: Interceptor, { book, published }: NamedIntercep
     async apply(wanted) {
       const names = wantedNames(wanted)
       const refused = await book.assign([...names.keys()])
-      const report = await inner.apply(wanted)
+      const report = await inner.apply(withoutIdleWildcards(wanted, book))
       book.publish()
       const answered = [...names.keys()].filter((name) => !refused.has(name))
       const failed = [...report.failed, ...failuresOf(names, refused), ...(await tell(names, () => published?.(answered)))]
@@ -30,6 +31,17 @@ export function withNames(inner: Interceptor, { book, published }: NamedIntercep
     onRequest: (handler) => inner.onRequest(handler),
     close: () => inner.close(),
   }
+}
+
+/** A wildcard of `--ip-assignment original` stands for nothing until somebody asks for a name below it: that is no failure. */
+function withoutIdleWildcards(wanted: InterceptTable, book: NameBook): InterceptTable {
+  const isIdle = (pattern: AddressPattern): boolean => pattern.kind === 'wildcard' && book.addressesOf(`*${pattern.suffix}`).length === 0
+  if (!wanted.intercepts.some(({ intercept }) => intercept.addresses.some(isIdle))) return wanted
+  const intercepts = wanted.intercepts.map(({ service, intercept }) => ({
+    service,
+    intercept: { ...intercept, addresses: intercept.addresses.filter((pattern) => !isIdle(pattern)) },
+  }))
+  return { ...wanted, intercepts: intercepts.filter(({ intercept }) => intercept.addresses.length > 0) }
 }
 
 type Failures = ApplyReport['failed'][number][]
