@@ -1,8 +1,10 @@
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
-import { rmSync } from 'node:fs'
+import { mkdtempSync, rmSync } from 'node:fs'
 import { readFile } from 'node:fs/promises'
 import { createServer } from 'node:http'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
 import { describe, expect, it } from 'vitest'
 import { client } from './testing-host/interceptor-world.ts'
 import { enterOwnNetwork, noNetwork, run } from './testing-host/own-network.ts'
@@ -20,7 +22,9 @@ describe.skipIf(noNetwork)('the example', () => {
     enterOwnNetwork()
     const before = run('ip', 'route', 'show', 'table', 'all') + run('nft', 'list', 'ruleset')
     const server = createServer((_request, response) => response.end('of our choice')).listen(8080, '127.0.0.1')
-    const args = ['--conditions=tunnel-source', '--no-warnings', '--input-type=module-typescript', '--eval', firstExample(await read('../README.md'))]
+    const directory = mkdtempSync(join(tmpdir(), 'tproxy-'))
+    const example = firstExample(await read('../README.md')).replace('/run/my-proxy', directory)
+    const args = ['--conditions=tunnel-source', '--no-warnings', '--input-type=module-typescript', '--eval', example]
     const child = spawn(process.execPath, args, { cwd: new URL('..', import.meta.url), stdio: ['ignore', 'pipe', 'inherit'] })
     const [told] = await once(child.stdout, 'data')
     expect(String(told)).toContain("intercepting tcp 203.0.113.80:80 for service 'web'")
@@ -28,7 +32,7 @@ describe.skipIf(noNetwork)('the example', () => {
     child.kill('SIGTERM')
     await once(child, 'close')
     server.close()
-    rmSync('/run/my-proxy', { recursive: true, force: true })
+    rmSync(directory, { recursive: true })
     expect(run('ip', 'route', 'show', 'table', 'all') + run('nft', 'list', 'ruleset')).toBe(before)
   }, 20_000)
 })

@@ -23,6 +23,9 @@ export function enterOwnNetwork({ wayOut = true }: { wayOut?: boolean } = {}): v
   if (unshare(CLONE_NEWNET) !== 0) throw new Error(`unshare: errno ${koffi.errno()}`)
   ip('link set lo up')
   ip('link add up0 type veth peer name up1')
+  // Addresses that come by themselves, a second later, are no change that a test has made.
+  ip('link set up0 addrgenmode none')
+  ip('link set up1 addrgenmode none')
   ip('link set up0 up')
   ip('link set up1 up')
   ip(`addr add ${ownAddress.v4}/24 dev up0`)
