@@ -3,7 +3,6 @@ import { isCodedError, silentLog, systemClock, type Clock, type HostChange, type
 import { openRouteControl, type RouteControl } from '@tunnel/linux'
 import { families, parsePrefix } from './address/prefix.ts'
 import { applyTarget } from './apply-target.ts'
-import { isInBox } from './boxes/box.ts'
 import type { Firewall } from './firewall/firewall.ts'
 import { hasIp6tables } from './firewall/iptables-firewall.ts'
 import { openFirewall } from './firewall/open-firewall.ts'
@@ -123,7 +122,7 @@ class Tproxy implements TproxyInterceptor {
 
   get stats(): TproxyStats {
     const { udpSessions, droppedDatagrams } = this.#intake
-    return { udpSessions, droppedDatagrams, lingeringFlows: this.#flows.lingering.length }
+    return { udpSessions, droppedDatagrams, lingeringFlows: this.#flows.lingeringCount }
   }
 
   start(): Promise<void> {
@@ -195,13 +194,9 @@ class Tproxy implements TproxyInterceptor {
     for (const hint of lanHints(interfaces)) this.#log('warn', `${source}.lanInterfaces`, hint)
   }
 
-  #isWanted({ protocol, to }: FlowEnds): boolean {
+  #isWanted(flow: FlowEnds): boolean {
     // While nothing lingers, the kernel brings nothing but what is intercepted.
-    if (this.#flows.lingering.length === 0) return true
-    const address = parsePrefix(to.address)
-    if (!address) return false
-    const { boxes } = this.#interception.target
-    return [...boxes.values()].some((box) => isInBox(box, { protocol, address, port: to.port }))
+    return this.#flows.lingeringCount === 0 || this.#interception.intercepts(flow)
   }
 
   async #hostChanged(removed: boolean): Promise<void> {
@@ -234,7 +229,7 @@ class Tproxy implements TproxyInterceptor {
     if (this.#ended) return
     const { target } = this.#interception
     await unlessRestored(this.#interception.moveTo(this.#closed ? targetOf(new Map(), target.host) : target))
-    if (!this.#closed || this.#flows.lingering.length > 0) return
+    if (!this.#closed || this.#flows.lingeringCount > 0) return
     this.#ended = true
     const { firewall, control } = this.#parts
     await unlessRestored(firewall.close())

@@ -1,5 +1,5 @@
-import type { Protocol } from '@tunnel/flow'
-import { contains, formatAddress, type AddressRange } from '../address/prefix.ts'
+import { formatEndpoint, type Endpoint, type Protocol } from '@tunnel/flow'
+import { contains, formatAddress, parsePrefix, type AddressRange } from '../address/prefix.ts'
 import { missingIn } from '../missing-in.ts'
 import type { Interval } from './intervals.ts'
 
@@ -45,7 +45,26 @@ function formatRange({ family, low, high }: AddressRange): string {
   return `${address}-${family === 6 ? `[${formatAddress(family, high)}]` : formatAddress(family, high)}`
 }
 
-/** Whether packets from anywhere to this address and port are in the box. */
-export function isInBox({ protocol, to, ports }: Box, destination: { protocol: Protocol; address: AddressRange; port: number }): boolean {
-  return protocol === destination.protocol && ports.low <= destination.port && destination.port <= ports.high && contains(to, destination.address)
+export interface Destination {
+  readonly protocol: Protocol
+  readonly to: Endpoint
+}
+
+/** Finds destinations in many boxes: those of a single address and port by their key, the others one by one. */
+export function createBoxFinder(boxes: Iterable<Box>): (destination: Destination) => boolean {
+  const keys = new Set<string>()
+  const ranges: Box[] = []
+  for (const box of boxes) {
+    if (!box.from && box.to.low === box.to.high && box.ports.low === box.ports.high) keys.add(box.key)
+    else ranges.push(box)
+  }
+  return ({ protocol, to }) => {
+    if (keys.has(`${protocol} ${formatEndpoint(to)}`)) return true
+    const address = ranges.length > 0 ? parsePrefix(to.address) : undefined
+    return address !== undefined && ranges.some((box) => box.protocol === protocol && isWithin(box.ports, to.port) && contains(box.to, address))
+  }
+}
+
+function isWithin({ low, high }: Interval, port: number): boolean {
+  return low <= port && port <= high
 }
