@@ -25,7 +25,8 @@ describe.skipIf(noNetwork)('the example', () => {
     const directory = mkdtempSync(join(tmpdir(), 'tproxy-'))
     const example = firstExample(await read('../README.md')).replace('/run/my-proxy', directory)
     const args = ['--conditions=tunnel-source', '--no-warnings', '--input-type=module-typescript', '--eval', example]
-    const child = spawn(process.execPath, args, { cwd: new URL('..', import.meta.url), stdio: ['ignore', 'pipe', 'inherit'] })
+    // The program has all of our packages; this one does not need @tunnel/config.
+    const child = spawn(process.execPath, args, { cwd: new URL('../../../apps/cli/', import.meta.url), stdio: ['ignore', 'pipe', 'inherit'] })
     const [told] = await once(child.stdout, 'data')
     expect(String(told)).toContain("intercepting tcp 203.0.113.80:80 for service 'web'")
     expect(await client('curl', ['-sS', 'http://203.0.113.80/'])).toBe('of our choice')
