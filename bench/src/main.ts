@@ -4,6 +4,7 @@
  */
 import { mkdirSync, writeFileSync } from 'node:fs'
 import { connections } from './scenarios/connections.ts'
+import { dns } from './scenarios/dns.ts'
 import { pingPong } from './scenarios/latency.ts'
 import { enterNamespace, inNamespace } from './namespace.ts'
 import { memory } from './scenarios/memory.ts'
@@ -15,7 +16,7 @@ import { udp } from './scenarios/udp.ts'
 import { meets, renderTable, type Figure } from './table.ts'
 import { startWorld } from './world.ts'
 
-const scenarios: readonly Scenario[] = [start, pingPong, connections, throughput, memory, tproxy, udp]
+const scenarios: readonly Scenario[] = [start, pingPong, connections, throughput, memory, tproxy, udp, dns]
 
 const words = process.argv.slice(2).filter((word) => word !== '--')
 const json = words.includes('--json')

@@ -111,6 +111,8 @@ async function firstAnswer({ host = '127.0.0.1', port }: { host?: string; port: 
       socket.once('data', () => (resolve(true), socket.destroy()))
       socket.once('error', () => resolve(false))
       socket.once('close', () => resolve(false))
+      // Before it is intercepted, an address leads nowhere, and a connection to it would wait for seconds.
+      socket.setTimeout(100, () => socket.destroy())
     })
     if (answered) return
     await new Promise((resolve) => setTimeout(resolve, 5))

@@ -9,8 +9,10 @@ const { target } = JSON.parse(process.argv[2] ?? '{}') as { target: number }
 const network = await createNetwork()
 await network.createIdentity('client')
 await network.createIdentity('host')
+/** Each far end also has a name, as most services have. */
+const nameOf = (address: string): string => `far-${address.split('.').at(-1)}.bench.ziti`
 const intercept = (address: string, protocol: 'tcp' | 'udp') => ({
-  'intercept.v1': { protocols: [protocol], addresses: [address], portRanges: [{ low: interceptedPort, high: interceptedPort }] },
+  'intercept.v1': { protocols: [protocol], addresses: [address, nameOf(address)], portRanges: [{ low: interceptedPort, high: interceptedPort }] },
 })
 await network.createService('sdk-hosted', { dial: ['client'], bind: ['host'], configs: intercept(intercepted.sdkHosted, 'tcp') })
 await network.createService('router-hosted', { dial: ['client'], hostedBy: { target: `tcp:127.0.0.1:${target}` }, configs: intercept(intercepted.routerHosted, 'tcp') })

@@ -3,7 +3,7 @@ import type { HostState, ResolverFacts, ResolverWanted, Slot } from '@tunnel/lin
 import { claimSlot, detectResolver, openHostState, replayJournals } from '@tunnel/linux'
 import type { Composition, HostSide } from '../compose.ts'
 import type { MarkedNetwork } from '../network/marked-network.ts'
-import { createMarkedNetwork } from '../network/marked-network.ts'
+import { createMarkedNetwork, openMarkedTcp } from '../network/marked-network.ts'
 import { wantedResolver } from '../resolver/wanted-resolver.ts'
 import type { Session } from '../session.ts'
 import type { NameServer } from './name-server.ts'
@@ -51,7 +51,10 @@ class TransparentHost implements HostSide {
     this.#choose = choose
     this.#ground = this.#prepare()
     this.#ground.catch(() => {}) // `open` tells
-    this.path = { connect: async (target, abort) => (await this.#ground).network.connect(target, abort) }
+    this.path = {
+      connect: async (target, abort) => (await this.#ground).network.connect(target, abort),
+      sockets: { resolve: async (host) => (await this.#ground).network.sockets.resolve(host), open: openMarkedTcp },
+    }
   }
 
   open(): Promise<Composition> {
