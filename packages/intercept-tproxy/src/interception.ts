@@ -63,8 +63,8 @@ export class Interception {
 
   /** What the target needs, and what lingering flows still need of what is there. */
   #routingFor({ claims, host }: Target): Routing {
-    const { firewall, numbers, pools } = this.#options
-    const wanted = routesOf(claims.values(), { form: firewall.form, numbers, host, pools })
+    const { numbers, pools } = this.#options
+    const wanted = routesOf(claims.values(), { numbers, host, pools })
     const routes = [...wanted, ...this.#heldBeside(wanted)]
     return createRouting(routes, rulesFor(routes, numbers))
   }

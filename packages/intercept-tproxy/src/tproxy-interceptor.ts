@@ -1,5 +1,5 @@
 import type { ApplyReport, Interceptor, InterceptTable } from '@tunnel/core/contracts'
-import { isCodedError, silentLog, systemClock, type Clock, type HostChange, type Log, type TcpRequest, type UdpRequest } from '@tunnel/flow'
+import { isCodedError, silentLog, systemClock, type Clock, type HostChange, type Log, type Milliseconds, type TcpRequest, type UdpRequest } from '@tunnel/flow'
 import { openRouteControl, type RouteControl } from '@tunnel/linux'
 import { families, parsePrefix } from './address/prefix.ts'
 import { applyTarget } from './apply-target.ts'
@@ -88,7 +88,7 @@ class Tproxy implements TproxyInterceptor {
   #notes: ReadonlySet<string> = new Set()
   #lan: readonly HostChange[] | undefined
   #last: Promise<unknown> = Promise.resolve()
-  #nextWarning = 0
+  readonly #nextWarning = new Map<'routing' | 'firewall', Milliseconds>()
   #closed = false
   #ended = false
 
@@ -202,7 +202,7 @@ class Tproxy implements TproxyInterceptor {
   async #hostChanged(removed: boolean): Promise<void> {
     if (this.#closed) return
     const restored = removed ? this.#keeper.repair() : 0
-    if (restored > 0) this.#warn(`somebody removed ${restored} of our routes and rules: they are restored`)
+    if (restored > 0) this.#warn('routing', `somebody removed ${restored} of our routes and rules: they are restored`)
     const { host } = this.#interception.target
     const now = readHostAddresses(this.#parts.control, this.#parts.ipv6)
     const same = [...now.own].sort().join() === [...host.own].sort().join() && families.every((family) => now.source[family] === host.source[family])
@@ -214,13 +214,14 @@ class Tproxy implements TproxyInterceptor {
 
   async #inspect(): Promise<void> {
     if (this.#closed) return
-    if (await this.#parts.firewall.repair()) this.#warn('somebody changed our iptables rules: they are restored')
+    if (await this.#parts.firewall.repair()) this.#warn('firewall', 'somebody changed our iptables rules: they are restored')
   }
 
-  #warn(message: string): void {
+  /** Of each kind once a minute: who changes a host often does not read faster. */
+  #warn(kind: 'routing' | 'firewall', message: string): void {
     const now = this.#clock.now()
-    if (now < this.#nextWarning) return
-    this.#nextWarning = now + 60_000
+    if (now < (this.#nextWarning.get(kind) ?? 0)) return
+    this.#nextWarning.set(kind, now + 60_000)
     this.#log('warn', `${source}.watch`, message)
   }
 

@@ -1,13 +1,10 @@
 import { addElements, deleteElements, openOwnerTable, type NftChange, type OwnerTable } from '@tunnel/linux'
 import { flowKey, type LingeringFlow } from '../flows/live-flows.ts'
-import type { Claim } from '../wanted/claim.ts'
+import { mayMeetReplies } from '../wanted/claim.ts'
 import type { Numbers } from '../wanted/numbers.ts'
 import { emptyTarget, type Firewall, type FirewallTarget, type ListenerPorts } from './firewall.ts'
 import { boxChanges, flowChanges } from './nftables-elements.ts'
 import { baseChanges, replaceRules } from './nftables-rules.ts'
-
-/** Programs take ports from here up for their own ends of connections (ip_local_port_range never begins below). */
-const firstClientPort = 1024
 
 /** Makes the table, without anything in it. Throws what the kernel refuses: it shows whether this form works. */
 export function openNftables(numbers: Numbers, ports: ListenerPorts): Firewall {
@@ -59,12 +56,6 @@ class NftablesFirewall implements Firewall {
       ...boxChanges(before.boxes, target.boxes),
     ]
   }
-}
-
-/** Addresses of names are nobody's: no client has one. */
-function mayMeetReplies(claims: Iterable<Claim>): boolean {
-  for (const { named, ports } of claims) if (!named && ports.high >= firstClientPort) return true
-  return false
 }
 
 function compareFlows(before: readonly LingeringFlow[], after: readonly LingeringFlow[]) {

@@ -7,7 +7,6 @@ import type { Numbers } from './numbers.ts'
 export type FirewallForm = 'nftables' | 'iptables'
 
 export interface RoutingOptions {
-  readonly form: FirewallForm
   readonly numbers: Numbers
   readonly host: HostAddresses
   /** Ranges that names have their addresses from. */
@@ -16,16 +15,16 @@ export interface RoutingOptions {
 
 /** The routes by which packets for the claims come to us. */
 export function routesOf(claims: Iterable<Claim>, options: RoutingOptions): Route[] {
-  const { form, numbers, host } = options
+  const { numbers, host } = options
   const wanted: Record<'ours' | 'fallback', Prefix[]> = { ours: [], fallback: [] }
   for (const { to, named } of claims) {
-    const name = form === 'iptables' || named ? 'ours' : 'fallback'
-    wanted[name].push((named && options.pools.find((pool) => contains(pool, to))) || to)
+    const pool = named ? options.pools.find((range) => contains(range, to)) : undefined
+    wanted[pool ? 'ours' : 'fallback'].push(pool ?? to)
   }
   const routes = (['ours', 'fallback'] as const).flatMap((name) =>
     outermost(wanted[name]).map((prefix) => routeTo(prefix, numbers.routing[name].table, host.source[prefix.family])),
   )
-  if (form === 'iptables' || routes.length === 0) return routes
+  if (routes.length === 0) return routes
   const used: Family[] = host.ipv6 ? [4, 6] : [4]
   return [...routes, ...used.map((family) => localRoute(family, 'default', numbers.routing.marked.table))]
 }
