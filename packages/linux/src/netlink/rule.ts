@@ -98,7 +98,7 @@ export function parseRule(payload: Uint8Array): Rule | undefined {
   })
 }
 
-/** `pref 100 fwmark 0x1/0x1 lookup 7`, as `ip rule` would be told. */
+/** `pref 100 fwmark 0x1/0x1 lookup 7`, as `ip rule` would be told; of IPv6 with `(ipv6)` behind it. */
 export function describeRule(rule: Rule): string {
   const hex = (value: number): string => `0x${(value >>> 0).toString(16)}`
   const parts = [rule.invert ? 'not' : undefined, rule.from && `from ${rule.from}`, rule.to && `to ${rule.to}`]
@@ -106,5 +106,6 @@ export function describeRule(rule: Rule): string {
   if (rule.inputDevice !== undefined) parts.push(`iif ${rule.inputDevice}`)
   if (rule.outputDevice !== undefined) parts.push(`oif ${rule.outputDevice}`)
   parts.push(rule.action === undefined || rule.action === 'lookup' ? `lookup ${rule.table}` : rule.action)
+  if (rule.family === 6) parts.push('(ipv6)')
   return [`pref ${rule.priority}`, ...parts.filter((part) => part)].join(' ')
 }
