@@ -53,7 +53,7 @@ describe.skipIf(!isRoot).each(['nftables', 'iptables'])('with %s, while it runs'
 
   async function ask(place: string, where: Namespace = world.host): Promise<string> {
     const family = place.startsWith('[') ? 'TCP6' : 'TCP4'
-    return (await where.run('socat', ['-t', '3', '-', `${family}:${place},connect-timeout=3`], { input: place })).stdout
+    return (await where.run('socat', ['-t', '3', '-', `${family}:${place},connect-timeout=1.5`], { input: place })).stdout
   }
   const echoes = async (...places: readonly string[]): Promise<void> => expect(await Promise.all(places.map((place) => ask(place)))).toEqual(places)
   const goodOnes = ['good.ziti:7', '10.200.0.80:7', '[fd77::80]:7'] as const
