@@ -1,6 +1,7 @@
 import { readdir, readFile, readlink } from 'node:fs/promises'
 import { isIPv4 } from 'node:net'
 import type { Endpoint, Protocol } from '@tunnel/flow'
+import { processLabel } from '@tunnel/linux'
 
 /** A process by its name and number, as `dnsmasq (pid 812)`. */
 export async function ownerOfPort(protocol: Protocol, endpoint: Endpoint, proc = '/proc'): Promise<string | undefined> {
@@ -37,8 +38,8 @@ async function processWith(inodes: ReadonlySet<string>, proc: string): Promise<s
       const link = await readlink(`${proc}/${pid}/fd/${descriptor}`).catch(() => '')
       const inode = /^socket:\[(\d+)\]$/.exec(link)?.[1]
       if (inode === undefined || !inodes.has(inode)) continue
-      const name = await readFile(`${proc}/${pid}/comm`, 'latin1').catch(() => 'a process')
-      return `${name.trim()} (pid ${pid})`
+      const [comm, cmdline] = await Promise.all(['comm', 'cmdline'].map((file) => readFile(`${proc}/${pid}/${file}`, 'utf8').catch(() => undefined)))
+      return processLabel(pid, comm, cmdline)
     }
   }
   return undefined

@@ -1,4 +1,5 @@
 import type { RootedFiles } from '../resolver/rooted-files.ts'
+import { processLabel } from './process-label.ts'
 
 /** A socket that would stand in the way of ours. */
 export interface ListeningSocket {
@@ -46,7 +47,7 @@ async function holdersOf(files: RootedFiles, inodes: ReadonlySet<string>): Promi
     for (const descriptor of await files.names(`/proc/${pid}/fd`)) {
       const inode = /^socket:\[(\d+)\]$/.exec((await files.link(`/proc/${pid}/fd/${descriptor}`)) ?? '')?.[1]
       if (inode === undefined || !inodes.has(inode)) continue
-      holders.set(inode, `${(await files.text(`/proc/${pid}/comm`))?.trim() ?? 'a program'} (pid ${pid})`)
+      holders.set(inode, processLabel(pid, await files.text(`/proc/${pid}/comm`), await files.text(`/proc/${pid}/cmdline`)))
       if (holders.size === inodes.size) return holders
     }
   }

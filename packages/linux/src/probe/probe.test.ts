@@ -9,6 +9,7 @@ import { probeCapabilitySet } from './capabilities.ts'
 import { probeForwarding, probeIpv6, probeReversePath, probeUserNamespaces } from './network-settings.ts'
 import { probeDnsPort, probeTunDevice } from './probe-host.ts'
 import type { ProbeResult } from './probe-result.ts'
+import { processLabel } from './process-label.ts'
 
 let root = ''
 let files: RootedFiles
@@ -59,6 +60,16 @@ describe('port 53', () => {
       remedy: expect.stringContaining('--resolver'),
     })
   })
+})
+
+it.each([
+  ['dnsmasq\n', '/usr/sbin/dnsmasq\0-k\0', 'dnsmasq (pid 812)'],
+  ['MainThread\n', 'node\0--enable-source-maps\0/srv/dns/server.js\0--port\0', 'server.js (pid 812)'],
+  ['node\n', 'node\0', 'node (pid 812)'],
+  ['\n', undefined, 'a program (pid 812)'],
+  [undefined, undefined, 'a program (pid 812)'],
+])('a process with the name %j and the command line %j is %s', (comm, cmdline, label) => {
+  expect(processLabel('812', comm, cmdline)).toBe(label)
 })
 
 describe('settings of the kernel', () => {

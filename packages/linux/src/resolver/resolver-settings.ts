@@ -125,7 +125,7 @@ class KeptSettings implements ResolverSettings {
     this.#claim ??= await (this.#options.claimFile ?? claimResolverFile)()
     if (this.#claim) return
     const others = 'Give that one this identity too (-i, repeatable), or let this one use --resolver file:///etc/hosts'
-    throw resolverError('resolver.taken', `another ziti-tunnel is the first nameserver of this host already (abstract socket @ziti-tunnel.resolv-conf, see "ss -xlp"), and there is one first. ${others}`)
+    throw resolverError('resolver.taken', `another ziti-tunnel is the first nameserver of this host already ("ss -xlp" shows it at @ziti-tunnel.resolv-conf). ${others}`)
   }
 
   #lookSoon(): void {

@@ -1,0 +1,15 @@
+import { basename } from 'node:path'
+
+/**
+ * A process for people, as `dnsmasq (pid 812)`. Of Node its first thread's name says nothing (`MainThread`): then the script is
+ * named. `comm` and `cmdline` are the texts of its files in /proc (proc_pid(5)).
+ */
+export function processLabel(pid: string, comm: string | undefined, cmdline: string | undefined): string {
+  return `${scriptOf(comm, cmdline) ?? (comm?.trim() || 'a program')} (pid ${pid})`
+}
+
+function scriptOf(comm: string | undefined, cmdline: string | undefined): string | undefined {
+  if (comm?.trim() !== 'MainThread' && comm?.trim() !== 'node') return undefined
+  const script = cmdline?.split('\0').slice(1).find((word) => word !== '' && !word.startsWith('-'))
+  return script === undefined ? undefined : basename(script)
+}
