@@ -30,6 +30,8 @@ export interface LinkAddress {
   readonly peer?: string
   /** 0 global, 253 link, 254 host. */
   readonly scope?: number
+  /** IPv6: nobody may use it (yet): duplicates are still looked for, or one was found (RFC 4862 5.4). */
+  readonly tentative?: boolean
 }
 
 const IFLA_IFNAME = 3
@@ -41,6 +43,8 @@ const IFA_ADDRESS = 1
 const IFA_LOCAL = 2
 // No duplicate address detection: an IPv6 address is of use at once.
 const IFA_F_NODAD = 2
+const IFA_F_DADFAILED = 0x08
+const IFA_F_TENTATIVE = 0x40
 const addressHeaderBytes = 8
 
 export function encodeLink(index: number, wanted: { readonly up?: boolean; readonly mtu?: number }): Uint8Array {
@@ -103,5 +107,6 @@ export function parseLinkAddress(payload: Uint8Array, nameOf: (index: number) =>
     device,
     peer: peer === address ? undefined : peer,
     scope: payload[3] ?? 0,
+    tentative: ((payload[2] ?? 0) & (IFA_F_TENTATIVE | IFA_F_DADFAILED)) !== 0 || undefined,
   })
 }
