@@ -226,7 +226,7 @@ describe.skipIf(!isRoot)('a plain resolv.conf', () => {
     await host.must('sh', '-c', 'cp /etc/resolv.conf /run/fixed && mount --bind /run/fixed /etc/resolv.conf && mount -o remount,bind,ro /etc/resolv.conf')
     const before = await dumpHost(host)
     const running = tunneler(host, '127.0.0.1')
-    expect(await running.line(/=>/)).toContain('mounted by a container engine, read-only')
+    expect(await running.line(/=>/)).toContain('mounted by a container engine, not writable')
     expect(await running.line(/cannot be written/)).toContain('--resolver file:///etc/hosts')
     await running.exited
     await restored(host, before)

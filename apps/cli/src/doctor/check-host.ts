@@ -14,7 +14,23 @@ export async function checkHost({ options }: Session, platform: string = process
   if (platform !== 'linux') return [fail('system', system, "interception needs Linux; use 'ziti-tunnel proxy' for local ports")]
   const { stateDirectory, lanInterfaces, resolver } = options.intercept
   const [probes, facts, state] = await Promise.all([probeCapabilities({ lanInterfaces }), detectResolver(), checkStateDirectory(stateDirectory)])
-  return [ok('system', system), ...probes.map(toCheck), ...(resolver.kind === 'server' ? [checkResolver(facts)] : []), state]
+  return [ok('system', system), ...toChecks(probes), ...(resolver.kind === 'server' ? [checkResolver(facts)] : []), state]
+}
+
+const privilege = 'CAP_NET_ADMIN'
+/** What comes with it. */
+const granted: ReadonlySet<string> = new Set(['CAP_NET_RAW', 'CAP_NET_BIND_SERVICE', '/dev/net/tun'])
+/** What only who has it can find out. */
+const tried: ReadonlySet<string> = new Set(['nftables', 'iptables', 'transparent sockets'])
+
+/** Who lacks the privilege is told so once, and not by each thing that cannot be done without it. */
+export function toChecks(probes: readonly ProbeResult[]): Check[] {
+  const isPrivileged = probes.some(({ name, ok: good }) => name === privilege && good === true)
+  return probes.map((probe) => {
+    if (isPrivileged || probe.ok === true) return toCheck(probe)
+    if (tried.has(probe.name)) return warn(probe.name, `cannot be tried without ${privilege}`)
+    return granted.has(probe.name) ? warn(probe.name, probe.detail) : toCheck(probe)
+  })
 }
 
 function toCheck({ name, ok: good, detail, remedy }: ProbeResult): Check {
