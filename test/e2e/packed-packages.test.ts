@@ -5,7 +5,7 @@ import { join } from 'node:path'
 import { createNetwork, type Network } from '@tunnel/devnet'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { createExampleHost, exampleAddress, type ExampleHost } from '../support/netns/example-host.ts'
-import { isRoot } from '../support/netns/namespace.ts'
+import { hasNamespaces } from '../support/netns/namespace.ts'
 import { npmAnswers, packAll, publishable, root, withOwnDependencies, type PublishedPackage } from '../support/pack.ts'
 import { createPackedProject, type PackedProject } from '../support/packed-project.ts'
 import { freePort } from '../support/ports.ts'
@@ -85,7 +85,6 @@ async function onHost(project: PackedProject, use: (host: ExampleHost, example: 
 
 const callsSystem = new Set(['@tunnel/linux', '@tunnel/intercept-tproxy', 'ziti-tunnel'])
 const needRoot = new Set(['@tunnel/linux', '@tunnel/intercept-tproxy'])
-if (!isRoot) console.warn(`packed packages: the examples of ${[...needRoot].join(' and ')} are skipped, since they need root`)
 
 /** What the example of each README does. */
 const examples: Readonly<Record<string, (project: PackedProject, example: string) => Promise<void>>> = {
@@ -190,7 +189,7 @@ describe.skipIf(!hasRegistry).each([...publishable.values()])('packed packages: 
     if (Object.keys(manifest.bin).length === 0) expect(firstExample(installedText(project, name, 'README.md'))).toBe(example)
   })
 
-  it.skipIf(!isRoot && needRoot.has(name))('runs its example', () => examples[name]!(project, exampleOf(project, name)))
+  it.skipIf(!hasNamespaces && needRoot.has(name))('runs its example', () => examples[name]!(project, exampleOf(project, name)))
 
   if (name === '@tunnel/edge') it('encrypts by wasm where sodium-native has no prebuilt (musl)', async () => {
     const chosen = `import { loadCrypto } from '@tunnel/edge/wire'\nconsole.log((await loadCrypto()).implementation)`

@@ -2,7 +2,7 @@ import { readFileSync, writeFileSync } from 'node:fs'
 import { dirname, join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { dumpDifference, dumpHost } from '../support/netns/host-dump.ts'
-import { isRoot } from '../support/netns/namespace.ts'
+import { hasNamespaces } from '../support/netns/namespace.ts'
 import { createWorld, type World } from '../support/netns/world.ts'
 import type { Running } from '../support/programs.ts'
 
@@ -10,7 +10,7 @@ import type { Running } from '../support/programs.ts'
  * A network whose controller is known by its name alone, on a host whose only nameserver is the tunneler: it must find the way back by
  * itself when everything that it knew has expired, though services of the overlay have these very names.
  */
-describe.skipIf(!isRoot)('a controller that is known by its name alone', () => {
+describe.skipIf(!hasNamespaces)('a controller that is known by its name alone', () => {
   let world: World
   let tunneler: Running
   let clean: string

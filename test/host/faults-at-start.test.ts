@@ -2,12 +2,12 @@ import { readdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { dirname, join } from 'node:path'
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest'
 import { dumpDifference, dumpHost } from '../support/netns/host-dump.ts'
-import { isRoot } from '../support/netns/namespace.ts'
+import { hasNamespaces } from '../support/netns/namespace.ts'
 import { createWorld, type World } from '../support/netns/world.ts'
 import type { Finished, Running } from '../support/programs.ts'
 
 /** What this host lacks, or what stands in the way, is one clear line; and after each of these runs the host is as it was. */
-describe.skipIf(!isRoot)('a start', () => {
+describe.skipIf(!hasNamespaces)('a start', () => {
   let world: World
   let clean: string
   const running = new Set<Running>()

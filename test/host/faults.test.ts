@@ -1,6 +1,6 @@
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest'
 import { dumpDifference, dumpHost } from '../support/netns/host-dump.ts'
-import { isRoot, type Namespace } from '../support/netns/namespace.ts'
+import { hasNamespaces, type Namespace } from '../support/netns/namespace.ts'
 import { createWorld, type World } from '../support/netns/world.ts'
 import type { Running } from '../support/programs.ts'
 
@@ -11,7 +11,7 @@ const everyPort = [[1, 65_535]] as const
  * A tunneler among bad services, hostile questions and people who change its host: what is good goes on, what is bad is one line,
  * and in the end the host is as it was.
  */
-describe.skipIf(!isRoot).each(['nftables', 'iptables'])('with %s, while it runs', (firewall) => {
+describe.skipIf(!hasNamespaces).each(['nftables', 'iptables'])('with %s, while it runs', (firewall) => {
   let world: World
   let tunneler: Running
   let clean: string

@@ -1,6 +1,6 @@
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest'
 import { dumpDifference, dumpHost } from '../support/netns/host-dump.ts'
-import { isRoot } from '../support/netns/namespace.ts'
+import { hasNamespaces } from '../support/netns/namespace.ts'
 import { createWorld, worldAddresses, type World } from '../support/netns/world.ts'
 import { parseFirewallRows, parseLogLine, parseRoutes, withoutChoices, type LogLine } from '../support/original-forms.ts'
 import type { Running } from '../support/programs.ts'
@@ -21,7 +21,7 @@ const said = (line: string): LogLine[] => {
   return parsed ? [{ ...parsed, message: withoutChoices(parsed.message) }] : []
 }
 
-describe.skipIf(!isRoot)('the README of the original', () => {
+describe.skipIf(!hasNamespaces)('the README of the original', () => {
   let world: World
   let clean: string
   const running = new Set<Running>()
@@ -248,7 +248,7 @@ describe.skipIf(!isRoot)('the README of the original', () => {
   })
 })
 
-const systemd = isRoot ? await unpackManager('systemd-resolved') : { missing: 'not root' }
+const systemd = hasNamespaces ? await unpackManager('systemd-resolved') : { missing: 'not root' }
 
 describe.skipIf('missing' in systemd)('the README of the original, on a host of systemd-resolved', () => {
   it('its three commands let the self-test pass', async () => {

@@ -2,7 +2,7 @@ import { randomBytes } from 'node:crypto'
 import { writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
-import { isRoot, type Namespace } from '../support/netns/namespace.ts'
+import { hasNamespaces, type Namespace } from '../support/netns/namespace.ts'
 import { createWorld, worldAddresses, type World } from '../support/netns/world.ts'
 import type { Running } from '../support/programs.ts'
 import { scratchFolder } from '../support/real-servers.ts'
@@ -12,7 +12,7 @@ import { scaled } from '../support/scale.ts'
  * Ordinary programs on a host with a tunneler, and on a neighbour that routes through it: no option, proxy setting or
  * library of theirs knows about the overlay. Once for each firewall.
  */
-describe.skipIf(!isRoot).each(['nftables', 'iptables'])('with %s, programs reach services', (firewall) => {
+describe.skipIf(!hasNamespaces).each(['nftables', 'iptables'])('with %s, programs reach services', (firewall) => {
   let world: World
   let tunneler: Running
   let ssh: { port: number; clientOptions: readonly string[] }

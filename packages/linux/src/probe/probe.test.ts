@@ -5,6 +5,7 @@ import { dirname, join } from 'node:path'
 import { promisify } from 'node:util'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
 import { RootedFiles } from '../resolver/rooted-files.ts'
+import { noNetwork } from '../testing-host/own-network.ts'
 import { probeCapabilitySet } from './capabilities.ts'
 import { probeForwarding, probeIpv6, probeReversePath, probeUserNamespaces } from './network-settings.ts'
 import { probeDnsPort, probeTunDevice } from './probe-host.ts'
@@ -66,6 +67,7 @@ it.each([
   ['dnsmasq\n', '/usr/sbin/dnsmasq\0-k\0', 'dnsmasq (pid 812)'],
   ['MainThread\n', 'node\0--enable-source-maps\0/srv/dns/server.js\0--port\0', 'server.js (pid 812)'],
   ['node\n', 'node\0', 'node (pid 812)'],
+  ['ziti-tunnel -i \n', 'ziti-tunnel -i me.json run\0', 'ziti-tunnel (pid 812)'],
   ['\n', undefined, 'a program (pid 812)'],
   [undefined, undefined, 'a program (pid 812)'],
 ])('a process with the name %j and the command line %j is %s', (comm, cmdline, label) => {
@@ -114,7 +116,7 @@ describe('settings of the kernel', () => {
   })
 })
 
-describe.skipIf(process.getuid?.() !== 0)('the whole probe, in a network of its own', () => {
+describe.skipIf(noNetwork)('the whole probe, in a network of its own', () => {
   const probe = async (...enter: string[]): Promise<ProbeResult[]> => {
     const module = new URL('probe-host.ts', import.meta.url).href
     const script = `import { probeCapabilities } from ${JSON.stringify(module)}; console.log(JSON.stringify(await probeCapabilities()))`
