@@ -94,7 +94,7 @@ describe.skipIf(!hasNamespaces)('a start', () => {
 
     it('doctor warns of it', async () => {
       const { code, stdout } = await finish(['doctor', '-i', world.identity])
-      expect(stdout).toMatch(/^warn +port 53 on 127\.0\.0\.1 +udp 127\.0\.0\.1:53 is taken by dnsmasq \(pid \d+\).*\n +-> .*--resolver udp:/m)
+      expect(stdout).toMatch(/^warn +port 53 on 127\.0\.0\.1 +taken by dnsmasq \(pid \d+\)\n +-> .*--resolver udp:/m)
       expect([code, stdout.trimEnd().split('\n').at(-1)]).toEqual([0, 'Ready, with 1 warning.'])
     })
   })

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest'
 import { fail, ok, warn } from './check.ts'
-import { checkResolver, toChecks } from './check-host.ts'
+import { checkListeners, checkResolver, toChecks } from './check-host.ts'
 import { checkClock } from './check-network.ts'
 import { renderChecks, verdict } from './render-checks.ts'
 
@@ -53,6 +53,16 @@ describe('checks', () => {
       warn('ip_forward', 'off', remedy),
     ])
     expect(toChecks(probes.with(0, { name: 'CAP_NET_ADMIN', ok: true, detail: 'effective', remedy: '' }))[2]).toEqual(fail('nftables', 'needs CAP_NET_ADMIN', remedy))
+  })
+
+  it('the DNS server of ours: where it is told to listen', async () => {
+    const owners: Record<string, string> = { '127.0.0.1': 'dnsmasq (pid 812)', '127.0.0.2': 'ziti-tunnel run (pid 813)' }
+    const endpoints = ['127.0.0.1', '127.0.0.2', '::1'].map((address) => ({ address, port: 53 }))
+    expect(await checkListeners(endpoints, async (protocol, { address }) => (protocol === 'tcp' ? owners[address] : undefined))).toEqual([
+      warn('port 53 on 127.0.0.1', 'taken by dnsmasq (pid 812)', 'stop that program, or listen elsewhere: --resolver udp://127.0.0.2:53'),
+      ok('port 53 on 127.0.0.2', 'ziti-tunnel run (pid 813) answers there; another one beside it needs another address'),
+      ok('port 53 on ::1', 'free'),
+    ])
   })
 
   it('the clock', () => {

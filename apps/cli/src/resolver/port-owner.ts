@@ -7,7 +7,7 @@ import { processLabel } from '@tunnel/linux'
 export async function ownerOfPort(protocol: Protocol, endpoint: Endpoint, proc = '/proc'): Promise<string | undefined> {
   const tables = await Promise.all([`${protocol}`, `${protocol}6`].map((name) => readFile(`${proc}/net/${name}`, 'latin1').catch(() => '')))
   const inodes = new Set(tables.flatMap((table) => inodesOf(table, protocol, endpoint)))
-  return inodes.size === 0 ? undefined : processWith(inodes, proc)
+  return inodes.size === 0 ? undefined : ((await processWith(inodes, proc)) ?? 'a program that cannot be seen from here')
 }
 
 const listening = '0A'

@@ -5,7 +5,9 @@ import { basename } from 'node:path'
  * named. `comm` and `cmdline` are the texts of its files in /proc (proc_pid(5)).
  */
 export function processLabel(pid: string, comm: string | undefined, cmdline: string | undefined): string {
-  return `${scriptOf(comm, cmdline) ?? (comm?.trim() || 'a program')} (pid ${pid})`
+  // What a program calls itself may go on with its options, cut off somewhere (prctl(2) PR_SET_NAME has 15 characters).
+  const name = comm?.trim().replace(/ -.*$/, '')
+  return `${scriptOf(comm, cmdline) ?? (name || 'a program')} (pid ${pid})`
 }
 
 function scriptOf(comm: string | undefined, cmdline: string | undefined): string | undefined {
