@@ -4,8 +4,7 @@ import { release } from 'node:os'
 import { dirname } from 'node:path'
 import type { Endpoint } from '@tunnel/flow'
 import type { ProbeResult, ResolverFacts } from '@tunnel/linux'
-import { detectResolver, probeCapabilities } from '@tunnel/linux'
-import { ownerOfPort } from '../resolver/port-owner.ts'
+import { detectResolver, ownerOfPort, probeCapabilities } from '@tunnel/linux'
 import type { Session } from '../session.ts'
 import type { Check } from './check.ts'
 import { fail, ok, warn } from './check.ts'
@@ -29,8 +28,7 @@ const tried: ReadonlySet<string> = new Set(['nftables', 'iptables', 'transparent
 /** Who lacks the privilege is told so once, and not by each thing that cannot be done without it. */
 export function toChecks(probes: readonly ProbeResult[]): Check[] {
   const isPrivileged = probes.some(({ name, ok: good }) => name === privilege && good === true)
-  // Of ports this program knows better which it wants: `checkListeners`.
-  return probes.filter(({ name }) => !name.startsWith('port ')).map((probe) => {
+  return probes.map((probe) => {
     if (isPrivileged || probe.ok === true) return toCheck(probe)
     if (tried.has(probe.name)) return warn(probe.name, `cannot be tried without ${privilege}`)
     return granted.has(probe.name) ? warn(probe.name, probe.detail) : toCheck(probe)

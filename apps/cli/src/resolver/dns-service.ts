@@ -2,8 +2,8 @@ import type { DatagramPort, DnsServer, Resolver } from '@tunnel/dns'
 import { createDnsServer } from '@tunnel/dns'
 import type { Endpoint, Log } from '@tunnel/flow'
 import { CodedError, formatEndpoint, isCodedError } from '@tunnel/flow'
+import { ownerOfPort } from '@tunnel/linux'
 import type { Unanswerable } from '../options/resolver-choice.ts'
-import { ownerOfPort } from './port-owner.ts'
 
 export interface DnsServiceOptions {
   readonly listen: readonly Endpoint[]

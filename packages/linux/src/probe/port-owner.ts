@@ -1,9 +1,12 @@
 import { readdir, readFile, readlink } from 'node:fs/promises'
 import { isIPv4 } from 'node:net'
 import type { Endpoint, Protocol } from '@tunnel/flow'
-import { processLabel } from '@tunnel/linux'
+import { processLabel } from './process-label.ts'
 
-/** A process by its name and number, as `dnsmasq (pid 812)`. */
+/**
+ * Who has a local address and port, or one that is in its way, as `dnsmasq (pid 812)`. Undefined when it is free. Needs no privilege, but
+ * with little of it the program cannot be named.
+ */
 export async function ownerOfPort(protocol: Protocol, endpoint: Endpoint, proc = '/proc'): Promise<string | undefined> {
   const tables = await Promise.all([`${protocol}`, `${protocol}6`].map((name) => readFile(`${proc}/net/${name}`, 'latin1').catch(() => '')))
   const inodes = new Set(tables.flatMap((table) => inodesOf(table, protocol, endpoint)))
