@@ -74,7 +74,6 @@ export class Interception {
     if (flows.lingeringCount === 0) return []
     const places = new Set(wanted.map(placeOf))
     const isNeeded = flows.createNeed()
-    // The table for the mark needs nothing but that there is a flow of the family; its only route is the default one.
     const everything = { 4: '0.0.0.0/0', 6: '::/0' } as const
     const cidrOf = ({ destination, family }: Route): string => (destination === 'default' ? everything[family] : destination)
     return [...keeper.routes].filter((route) => !places.has(placeOf(route)) && isNeeded(cidrOf(route)))

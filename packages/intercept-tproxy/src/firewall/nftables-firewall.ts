@@ -49,11 +49,13 @@ class NftablesFirewall implements Firewall {
     const before = this.#target
     const flows = compareFlows(before.lingering, target.lingering)
     const guardReplies = mayMeetReplies(target.claims.values())
+    const { renewed, changes } = boxChanges(before.boxes, target.boxes)
+    const rulesStay = renewed.length === 0 && guardReplies === mayMeetReplies(before.claims.values())
     return [
-      ...(guardReplies === mayMeetReplies(before.claims.values()) ? [] : replaceRules(this.#numbers, this.#ports, { guardReplies })),
+      ...(rulesStay ? [] : replaceRules(this.#numbers, this.#ports, { guardReplies, renewed })),
       ...flowChanges(deleteElements, flows.removed),
       ...flowChanges(addElements, flows.added),
-      ...boxChanges(before.boxes, target.boxes),
+      ...changes,
     ]
   }
 }

@@ -7,8 +7,10 @@ const faraway: Readonly<Record<Family, string>> = { 4: '192.88.99.1', 6: '2000::
 const loopback: Readonly<Record<Family, string>> = { 4: '127.0.0.1', 6: '::1' }
 const globalScope = 0
 
-export function readHostAddresses(control: RouteControl, ipv6: boolean): HostAddresses {
+/** `canIpv6`: whether we could serve it. Switched off (`disable_ipv6`) or on while we run, `lo` loses its address or gets it again. */
+export function readHostAddresses(control: RouteControl, canIpv6: boolean): HostAddresses {
   const addresses = control.addresses()
+  const ipv6 = canIpv6 && addresses.some(({ device, address }) => device === 'lo' && address === loopback[6])
   return {
     own: addresses.map(({ address }) => address),
     ipv6,
@@ -21,6 +23,7 @@ function sourceOf(control: RouteControl, addresses: readonly LinkAddress[], fami
   // With the own mark our own routing tables are not asked.
   const way = control.routeTo(faraway[family], { mark: ownMark })
   if (way?.source !== undefined && way.type === 'unicast') return way.source
-  const shown = addresses.find((each) => each.family === family && (each.scope ?? globalScope) === globalScope && each.device !== 'lo')
+  // The kernel takes no route from a source that it still looks for elsewhere; when that is over we are told.
+  const shown = addresses.find((each) => each.family === family && (each.scope ?? globalScope) === globalScope && each.device !== 'lo' && !each.tentative)
   return shown?.address ?? loopback[family]
 }
