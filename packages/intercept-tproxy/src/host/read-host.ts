@@ -22,8 +22,13 @@ export function readHostAddresses(control: RouteControl, canIpv6: boolean): Host
 function sourceOf(control: RouteControl, addresses: readonly LinkAddress[], family: Family): string {
   // With the own mark our own routing tables are not asked.
   const way = control.routeTo(faraway[family], { mark: ownMark })
-  if (way?.source !== undefined && way.type === 'unicast') return way.source
-  // The kernel takes no route from a source that it still looks for elsewhere; when that is over we are told.
-  const shown = addresses.find((each) => each.family === family && (each.scope ?? globalScope) === globalScope && each.device !== 'lo' && !each.tentative)
+  const usable = addresses.filter((each) => each.family === family && isUsable(each))
+  const chosen = usable.find(({ address }) => way?.type === 'unicast' && address === way.source)
+  const shown = chosen ?? usable.find(({ scope = globalScope, device }) => scope === globalScope && device !== 'lo')
   return shown?.address ?? loopback[family]
+}
+
+/** For IPv6 routes to `lo` the kernel takes no source of a link alone, nor one that it still looks for elsewhere; when that is over we are told. */
+function isUsable({ family, scope = globalScope, tentative }: LinkAddress): boolean {
+  return !tentative && (family === 4 || scope === globalScope)
 }
