@@ -114,7 +114,7 @@ async function openServer(parts: NameServerParts, listen: readonly Endpoint[]): 
       names: book.size,
       ranges,
       upstreams: upstreams.servers,
-      resolver: facts.line,
+      resolver: (settings?.facts ?? facts).line,
       questions: server?.counters.questions ?? 0,
       answers: server?.counters.answers ?? 0,
     }),
