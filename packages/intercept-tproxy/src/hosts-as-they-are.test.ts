@@ -129,4 +129,61 @@ describe.skipIf(noNetwork)('hosts as they are', () => {
       expect(text).toBe('fd09::5 80\nafter')
     }, 10_000)
   })
+
+  const chains = (program = 'iptables'): string => ['mangle', 'filter'].map((table) => run(program, '-t', table, '-S')).join('')
+
+  describe('iptables', () => {
+    it('chains that a dead instance has left make room', async () => {
+      run('sh', '-c', "printf '*mangle\\n-N NF-INTERCEPT\\n-A NF-INTERCEPT -m comment --comment ziti-tunnel -j RETURN\\n-A PREROUTING -m comment --comment ziti-tunnel -j NF-INTERCEPT\\nCOMMIT\\n' | iptables-restore --noflush")
+      const { tproxy } = await world({ firewall: 'iptables' })
+      expect((await tproxy.apply(tableOf(wanted('web', { to: '203.0.113.5', ports: 80 })))).failed).toEqual([])
+      expect(await nc('203.0.113.5', 80)).toBe('203.0.113.5 80\nx')
+      expect(run('iptables', '-t', 'mangle', '-S', 'PREROUTING').match(/NF-INTERCEPT/g)).toHaveLength(1)
+    })
+
+    it('all chains are restored: a rule exchanged for another, the filter flushed', async () => {
+      const { tproxy, clock } = await world({ firewall: 'iptables', lanInterfaces: ['up0'] })
+      await tproxy.apply(tableOf(wanted('web', { to: '203.0.113.5', ports: 80 })))
+      const inspect = async (): Promise<void> => {
+        clock.advance(30_000)
+        // Any apply comes behind it.
+        await tproxy.apply(tableOf(wanted('web', { to: '203.0.113.5', ports: 80 })))
+      }
+      await inspect()
+      const whole = [chains(), chains('ip6tables')]
+      run('iptables', '-t', 'mangle', '-R', 'NF-INTERCEPT', '2', '-j', 'ACCEPT')
+      run('iptables', '-F')
+      run('iptables', '-X')
+      run('ip6tables', '-F')
+      await inspect()
+      expect([chains(), chains('ip6tables')].map(sorted)).toEqual(whole.map(sorted))
+    })
+
+    it('a chain whose link somebody has removed is removed all the same', async () => {
+      const before = chains()
+      const { tproxy } = await world({ firewall: 'iptables', lanInterfaces: ['up0'] })
+      await tproxy.apply(tableOf(wanted('web', { to: '203.0.113.5', ports: 80 })))
+      run('iptables', '-t', 'mangle', '-F', 'PREROUTING')
+      run('iptables', '-F', 'INPUT')
+      await tproxy.close()
+      expect(chains()).toBe(before)
+    })
+  })
+
+  it('--lanIf on a host without iptables leaves nothing to undo', async () => {
+    const { PATH } = process.env
+    process.env.PATH = '/nowhere'
+    try {
+      const { tproxy, host, logged } = await openWorld({ firewall: 'nftables', lanInterfaces: ['up0'] })
+      expect((await tproxy.apply(tableOf(wanted('web', { to: '203.0.113.5', ports: 80 })))).failed).toEqual([])
+      expect(logged.filter((line) => line.includes('could not'))).toHaveLength(2)
+      await tproxy.close()
+      expect(await host.restore()).toMatchObject({ failed: [], remaining: [] })
+    } finally {
+      process.env.PATH = PATH
+    }
+  })
 })
+
+/** Which of two chains was made first is nobody's business. */
+const sorted = (listing: string): string[] => listing.split('\n').sort()

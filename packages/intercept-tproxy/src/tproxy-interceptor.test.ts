@@ -229,7 +229,7 @@ describe.skipIf(noNetwork)('in a network of its own', () => {
         const rules = () => run('iptables', '-t', 'mangle', '-S')
         await until(() => /-A NF-INTERCEPT .* web /.test(rules()))
         expect(rules()).toContain('-A PREROUTING -m comment --comment ziti-tunnel -j NF-INTERCEPT')
-        expect(rules()).toContain('-A NF-OUTPUT -m mark')
+        expect(rules()).toContain('-A NF-OUTPUT -m comment --comment ziti-tunnel -m mark')
       } else run('nft', 'flush', 'ruleset')
       expect(await nc('203.0.113.5', 80)).toBe(echoed('203.0.113.5', 80))
       expect(await nc('100.64.3.3', 80)).toBe(echoed('100.64.3.3', 80))

@@ -9,7 +9,7 @@ import { openFirewall } from './firewall/open-firewall.ts'
 import { LiveFlows, type FlowEnds } from './flows/live-flows.ts'
 import type { HostAddresses } from './host/host-addresses.ts'
 import { HostWatch } from './host/host-watch.ts'
-import { lanHints, openLan, planLan } from './host/lan-interfaces.ts'
+import { lanHints, openLan, planLan, repairLan, type LanOptions } from './host/lan-interfaces.ts'
 import { readHostAddresses } from './host/read-host.ts'
 import { RouteKeeper } from './host/route-keeper.ts'
 import { Interception } from './interception.ts'
@@ -145,13 +145,13 @@ class Tproxy implements TproxyInterceptor {
   }
 
   plan(wanted: InterceptTable): HostChange[] {
-    const { firewall, numbers, listeners, ipv6 } = this.#parts
+    const { firewall, numbers, listeners } = this.#parts
     const { target } = this.#resolve(wanted)
     const { claims } = this.#interception.target
     const isFirst = this.#lan === undefined && target.claims.size > 0
     return [
       ...(isFirst ? planFirst({ form: firewall.form, numbers, ports: listeners.ports, claims: target.claims.values() }) : []),
-      ...(isFirst ? planLan({ interfaces: this.#options.lanInterfaces ?? [], numbers, ipv6 }) : []),
+      ...(isFirst ? planLan(this.#lanOptions) : []),
       ...this.#interception.planRoutes(target),
       ...planClaims(firewall.form, claims, target.claims),
     ]
@@ -199,12 +199,15 @@ class Tproxy implements TproxyInterceptor {
     this.#notes = new Set(notes)
   }
 
+  get #lanOptions(): LanOptions {
+    const { numbers, ipv6 } = this.#parts
+    return { interfaces: this.#options.lanInterfaces ?? [], numbers, ipv6 }
+  }
+
   async #openLan(): Promise<void> {
     if (this.#lan) return
-    const { lanInterfaces: interfaces = [], host } = this.#options
-    const { numbers, ipv6 } = this.#parts
-    this.#lan = await openLan(host, planLan({ interfaces, numbers, ipv6 }), this.#log)
-    for (const hint of lanHints(interfaces)) this.#log('warn', `${source}.lanInterfaces`, hint)
+    this.#lan = await openLan(this.#options.host, planLan(this.#lanOptions), this.#log)
+    for (const hint of lanHints(this.#lanOptions.interfaces)) this.#log('warn', `${source}.lanInterfaces`, hint)
   }
 
   #isWanted(flow: FlowEnds): boolean {
@@ -233,7 +236,8 @@ class Tproxy implements TproxyInterceptor {
     if (this.#closed) return
     // What the host refused for a reason that we are not told of (`lo` was down) may be possible now.
     if (this.#refused) await this.#applyAgain()
-    if (await this.#parts.firewall.repair()) this.#warn('firewall', 'somebody changed our iptables rules: they are restored')
+    const repaired = [await this.#parts.firewall.repair(), this.#lan !== undefined && (await repairLan(this.#lanOptions, this.#lan))]
+    if (repaired.includes(true)) this.#warn('firewall', 'somebody changed our iptables rules: they are restored')
   }
 
   /** Of each kind once a minute: who changes a host often does not read faster. */

@@ -47,9 +47,10 @@ export type { Availability } from './firewall/availability.ts'
 export type { FirewallErrorCode } from './firewall/firewall-error.ts'
 export { openIptables, type IpFamily, type IptablesControl, type IptablesOptions } from './firewall/iptables/iptables-control.ts'
 export { renderIptablesRule, type IptablesRule, type IptablesTarget, type MarkTarget, type TproxyTarget } from './firewall/iptables/iptables-rule.ts'
-export { planInputOpening, planOwnedChain, type InputOpening, type OwnedChain } from './firewall/iptables/owned-chain.ts'
+export { inputOpeningChain, planInputOpening, planOwnedChain, type InputOpening, type OwnedChain } from './firewall/iptables/owned-chain.ts'
 export { firewallPerformers } from './firewall/iptables/performers.ts'
 export { probeIptables } from './firewall/iptables/probe-iptables.ts'
+export { listedRules, planChainRepair, refillChain } from './firewall/iptables/repair-chain.ts'
 export { renderRestore, type IptablesChange, type IptablesTable } from './firewall/iptables/restore-text.ts'
 export {
   addChain,

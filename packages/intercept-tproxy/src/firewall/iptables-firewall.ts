@@ -1,17 +1,21 @@
 import { isCodedError, type HostChange } from '@tunnel/flow'
 import {
+  listedRules,
   openIptables,
+  planChainRepair,
   planOwnedChain,
+  refillChain,
   renderIptablesRule,
   renderRestore,
   type HostState,
   type IptablesChange,
   type IptablesControl,
   type IptablesRule,
+  type OwnedChain,
 } from '@tunnel/linux'
 import { families, type Family } from '../address/prefix.ts'
 import type { Numbers } from '../wanted/numbers.ts'
-import { emptyTarget, type Firewall, type FirewallTarget, type ListenerPorts } from './firewall.ts'
+import type { Firewall, FirewallTarget, ListenerPorts } from './firewall.ts'
 import { interceptRules, outputRules, ownTrafficRule, refusalRules, type ChainRules } from './iptables-rules.ts'
 
 const table = 'mangle'
@@ -29,12 +33,26 @@ const chainKinds: readonly ChainKind[] = [
   { name: 'outputChain', hook: 'OUTPUT', rulesOf: outputRules },
 ]
 
+interface OwnedRules {
+  readonly owned: OwnedChain
+  readonly rules: readonly IptablesRule[]
+}
+
+/** All chains of a family, with what stands in those of `chainKinds`. */
+function chainsOf(numbers: Numbers, family: Family, present: readonly KeyedRules[]): OwnedRules[] {
+  const owner = numbers.table
+  const intercept = chainKinds.map(({ name, hook }, index): OwnedRules => {
+    const { returns, intercepts } = present[index] ?? emptyRules
+    return { owned: { family, table, chain: numbers[name], hook, owner }, rules: [ownTrafficRule, ...returns.values(), ...intercepts.values()] }
+  })
+  if (family === 6) return intercept
+  const refuse: OwnedChain = { family, table: 'filter', chain: numbers.refuseChain, hook: 'INPUT', owner, first: true }
+  return [...intercept, { owned: refuse, rules: refusalRules }]
+}
+
 /** Everything that is made before the first rule of a family. */
 export function planChains(numbers: Numbers, family: Family): HostChange[] {
-  const intercept = chainKinds.map(({ name, hook }) => planOwnedChain({ family, table, chain: numbers[name], hook, owner: numbers.table }, [ownTrafficRule]))
-  if (family === 6) return intercept
-  const refuse = planOwnedChain({ family, table: 'filter', chain: numbers.refuseChain, hook: 'INPUT', owner: numbers.table, first: true }, refusalRules)
-  return [...intercept, refuse]
+  return chainsOf(numbers, family, []).map(({ owned, rules }) => planOwnedChain(owned, rules))
 }
 
 /** Looks whether iptables can be used; changes nothing. Rejects with its words, or the original's where it is missing. */
@@ -62,7 +80,8 @@ class IptablesFirewall implements Firewall {
   readonly #ports: ListenerPorts
   /** What stands in the chains of each family, in the order of `chainKinds`; no entry, no chains. */
   readonly #present = new Map<Family, readonly KeyedRules[]>()
-  #target: FirewallTarget = emptyTarget
+  /** The rules of chains as iptables listed them when all was well, until we change them. */
+  readonly #listed = new Map<string, string>()
 
   constructor(host: HostState, iptables: IptablesControl, numbers: Numbers, ports: ListenerPorts) {
     this.#host = host
@@ -73,19 +92,19 @@ class IptablesFirewall implements Firewall {
 
   async update(target: FirewallTarget): Promise<void> {
     for (const family of families) await this.#updateFamily(target, family)
-    this.#target = target
   }
 
   async repair(): Promise<boolean> {
     let repaired = false
     for (const [family, present] of this.#present) {
-      const listing = await this.#iptables.list(family, table)
-      const rules = this.#rulesOf(this.#target, family)
-      const changes = chainKinds.flatMap((kind, index) => this.#repairs(kind, listing, present[index] ?? emptyRules, rules[index] ?? emptyRules))
-      if (changes.length === 0) continue
-      repaired = true
-      await this.#iptables.apply(family, renderRestore(table, changes))
-      this.#present.set(family, rules)
+      const chains = chainsOf(this.#numbers, family, present)
+      for (const table of new Set(chains.map(({ owned }) => owned.table))) {
+        const listing = await this.#iptables.list(family, table)
+        const changes = chains.flatMap((each) => (each.owned.table === table ? this.#repairs(listing, each) : []))
+        if (changes.length === 0) continue
+        repaired = true
+        await this.#iptables.apply(family, renderRestore(table, changes))
+      }
     }
     return repaired
   }
@@ -100,12 +119,13 @@ class IptablesFirewall implements Firewall {
     const rules = this.#rulesOf(target, family)
     if (!this.#present.has(family)) {
       if (rules.every(({ intercepts }) => intercepts.size === 0)) return
-      await this.#host.apply(planChains(this.#numbers, family))
+      await this.#makeChains(family)
       this.#present.set(family, chainKinds.map(() => emptyRules))
     }
     const present = this.#present.get(family) ?? []
     const changes = chainKinds.flatMap(({ name }, index) => differences(this.#numbers[name], present[index] ?? emptyRules, rules[index] ?? emptyRules))
     if (changes.length === 0) return
+    this.#listed.clear()
     try {
       await this.#iptables.apply(family, renderRestore(table, changes))
     } catch (error) {
@@ -116,23 +136,31 @@ class IptablesFirewall implements Firewall {
     this.#present.set(family, rules)
   }
 
+  /** A failure undoes what it has tried to make, and with it what an instance that died without its journal has left of the same. */
+  async #makeChains(family: Family): Promise<void> {
+    const chains = planChains(this.#numbers, family)
+    try {
+      await this.#host.apply(chains)
+    } catch (error) {
+      if (!isCodedError(error, 'firewall.refused')) throw error
+      await this.#host.apply(chains)
+    }
+  }
+
   #rulesOf(target: FirewallTarget, family: Family): KeyedRules[] {
     return chainKinds.map(({ rulesOf }) => keyed(rulesOf(target, family, this.#numbers, this.#ports)))
   }
 
-  /** Nothing where the chain is whole. */
-  #repairs({ name, hook }: ChainKind, listing: readonly string[], present: KeyedRules, rules: KeyedRules): IptablesChange[] {
-    const { [name]: chain, table: owner } = this.#numbers
-    const exists = listing.some((line) => line.startsWith(`:${chain} `))
-    const linked = listing.some((line) => line.startsWith(`-A ${hook} `) && line.endsWith(`-j ${chain}`))
-    const count = listing.filter((line) => line.startsWith(`-A ${chain} `)).length
-    if (exists && linked && count === 1 + present.returns.size + present.intercepts.size) return []
-    return [
-      { change: exists ? 'flushChain' : 'newChain', chain },
-      { change: 'append', chain, rule: ownTrafficRule },
-      ...differences(chain, emptyRules, rules),
-      ...(linked ? [] : [{ change: 'append', chain: hook, rule: { comment: owner, target: { chain } } } as const]),
-    ]
+  /** Nothing where the chain is what it was when we last looked and, before, has as many rules as were made. */
+  #repairs(listing: readonly string[], { owned, rules }: OwnedRules): IptablesChange[] {
+    const key = `${owned.family} ${owned.chain}`
+    const listed = listedRules(listing, owned.chain).join('\n')
+    const before = this.#listed.get(key)
+    const changes = planChainRepair(listing, owned, rules)
+    if (changes.length === 0 && before !== undefined && before !== listed) changes.push(...refillChain(listing, owned, rules))
+    if (changes.length === 0) this.#listed.set(key, listed)
+    else this.#listed.delete(key)
+    return changes
   }
 }
 

@@ -1,6 +1,6 @@
 import { readFileSync } from 'node:fs'
 import { isCodedError, type HostChange, type Log } from '@tunnel/flow'
-import { planInputOpening, type HostState } from '@tunnel/linux'
+import { inputOpeningChain, openIptables, planChainRepair, planInputOpening, renderRestore, type HostState, type InputOpening } from '@tunnel/linux'
 import type { Family } from '../address/prefix.ts'
 import type { Numbers } from '../wanted/numbers.ts'
 
@@ -11,11 +11,30 @@ export interface LanOptions {
 }
 
 /** Lets what neighbours send to intercepted addresses pass a firewall that refuses input. */
-export function planLan({ interfaces, numbers, ipv6 }: LanOptions): HostChange[] {
+export function planLan(options: LanOptions): HostChange[] {
+  return openingsOf(options).map(planInputOpening)
+}
+
+function openingsOf({ interfaces, numbers, ipv6 }: LanOptions): InputOpening[] {
   if (interfaces.length === 0) return []
   const used: Family[] = ipv6 ? [4, 6] : [4]
   const mark = { value: numbers.mark, mask: numbers.mark }
-  return used.map((family) => planInputOpening({ family, chain: numbers.chain, owner: numbers.table, interfaces, mark }))
+  return used.map((family) => ({ family, chain: numbers.chain, owner: numbers.table, interfaces, mark }))
+}
+
+/** Makes again what somebody (a firewall that was loaded anew) has removed of the changes that were `made`. True when there was something. */
+export async function repairLan(options: LanOptions, made: readonly HostChange[]): Promise<boolean> {
+  let repaired = false
+  for (const opening of openingsOf(options)) {
+    if (!made.some(({ parameters }) => parameters['family'] === opening.family)) continue
+    const { owned, rules } = inputOpeningChain(opening)
+    const iptables = openIptables()
+    const changes = planChainRepair(await iptables.list(owned.family, owned.table), owned, rules)
+    if (changes.length === 0) continue
+    await iptables.apply(owned.family, renderRestore(owned.table, changes))
+    repaired = true
+  }
+  return repaired
 }
 
 const source = 'intercept/tproxy.lanInterfaces'

@@ -1,3 +1,4 @@
+import { readFileSync } from 'node:fs'
 import { openNetlink, type NetlinkSocket } from '../../netlink/netlink-socket.ts'
 import { NETLINK_NETFILTER, protocolFamily } from '../nftables/kernel-numbers.ts'
 import { readChainNames, readTableNames } from '../nftables/read-table.ts'
@@ -21,6 +22,20 @@ export function removeEmptyTable(family: IpFamily, table: string): void {
     writeDeleteEmptyTable(out, readChainNames(socket, table, familyNumber(family)))
     socket.sendBatch(out.finish().messages)
   })
+}
+
+/** By what the kernel says: of the legacy kind's tables it tells no more than that they are there. */
+export function mayHaveChain({ family, table, chain }: { family: IpFamily; table: string; chain: string }): boolean {
+  const isThere = withNetfilter((socket) => readChainNames(socket, table, familyNumber(family)).includes(chain)) ?? false
+  return isThere || legacyTables(family).includes(table)
+}
+
+function legacyTables(family: IpFamily): string[] {
+  try {
+    return readFileSync(`/proc/thread-self/net/${family === 4 ? 'ip' : 'ip6'}_tables_names`, 'latin1').split('\n')
+  } catch {
+    return []
+  }
 }
 
 function familyNumber(family: IpFamily): number {

@@ -13,6 +13,8 @@ export interface IptablesControl {
    * `detail.line`, or `firewall.permission`.
    */
   apply(family: IpFamily, text: string): Promise<void>
+  /** Whether it would take the text. Changes nothing. Throws as `apply` does. */
+  test(family: IpFamily, text: string): Promise<void>
   /** The lines of `iptables-save` of one table: `:CHAIN POLICY [0:0]`, `-A CHAIN …`. */
   list(family: IpFamily, table: IptablesTable): Promise<string[]>
 }
@@ -41,9 +43,17 @@ class ProgramIptables implements IptablesControl {
     this.#options = options
   }
 
-  async apply(family: IpFamily, text: string): Promise<void> {
+  apply(family: IpFamily, text: string): Promise<void> {
+    return this.#restore(family, text, [])
+  }
+
+  test(family: IpFamily, text: string): Promise<void> {
+    return this.#restore(family, text, ['--test'])
+  }
+
+  async #restore(family: IpFamily, text: string, words: readonly string[]): Promise<void> {
     const file = findFor(family, '-restore', this.#options)
-    const result = await runProgram(file, ['-w', String(lockWaitSeconds), '--noflush'], text, runTimeout)
+    const result = await runProgram(file, ['-w', String(lockWaitSeconds), '--noflush', ...words], text, runTimeout)
     if (result.status !== 0) throw refusal(file, result, text)
   }
 

@@ -14,11 +14,11 @@ describe.skipIf(noNetwork)('iptables of both kinds in a network namespace (needs
     expect(seen).toHaveLength(settings)
     expect(seen[0]?.rules).toEqual([
       '-A PREROUTING -m comment --comment "ziti-tunnel 4711.815" -j NF-INTERCEPT',
-      '-A NF-INTERCEPT -m mark --mark 0x7a690000/0xffff0000 -j RETURN',
+      '-A NF-INTERCEPT -m comment --comment "ziti-tunnel 4711.815" -m mark --mark 0x7a690000/0xffff0000 -j RETURN',
       '-A NF-INTERCEPT -s 10.0.0.0/8 -d 5.9.243.187/32 -p tcp -m comment --comment "wttr.in" -m tcp --dport 443:444' +
         ' -j TPROXY --on-port 33355 --on-ip 127.0.0.1 --tproxy-mark 0x1/0x1',
       '-A INPUT -m comment --comment "ziti-tunnel 4711.815" -j NF-INTERCEPT',
-      '-A NF-INTERCEPT -i eth0 -m mark --mark 0x1/0x1 -j ACCEPT',
+      '-A NF-INTERCEPT -i eth0 -m comment --comment "ziti-tunnel 4711.815" -m mark --mark 0x1/0x1 -j ACCEPT',
       '-A NF-INTERCEPT -i br+ -m mark --mark 0x1/0x1 -j ACCEPT',
     ])
     for (const each of seen) {

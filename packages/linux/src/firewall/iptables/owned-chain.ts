@@ -2,6 +2,7 @@ import type { HostChange } from '@tunnel/flow'
 import { firewallError } from '../firewall-error.ts'
 import type { IpFamily } from './iptables-control.ts'
 import { isChainName, type IptablesRule } from './iptables-rule.ts'
+import { linkChain, refillChain } from './repair-chain.ts'
 import { renderRestore, type IptablesTable } from './restore-text.ts'
 
 /** A chain of our own, with a rule in a chain of the system that jumps to it. */
@@ -19,15 +20,10 @@ export interface OwnedChain {
 
 /** Makes the chain, which must not exist, with its first rules, and links it. The way back needs no more than its names. */
 export function planOwnedChain(owned: OwnedChain, rules: readonly IptablesRule[]): HostChange {
-  const { family, table, chain, hook, owner, first } = owned
+  const { family, table, chain, hook, owner } = owned
   if (!/^[\w.:-][\w .:-]{0,99}$/.test(owner)) throw firewallError('firewall.malformed', `${JSON.stringify(owner)} cannot mark a chain`)
   if (!isChainName(hook)) throw firewallError('firewall.malformed', `${JSON.stringify(hook)} cannot be the name of a chain`)
-  const link: IptablesRule = { comment: owner, target: { chain } }
-  const text = renderRestore(table, [
-    { change: 'newChain', chain },
-    ...rules.map((rule) => ({ change: 'append', chain, rule }) as const),
-    first ? { change: 'insert', chain: hook, position: 1, rule: link } : { change: 'append', chain: hook, rule: link },
-  ])
+  const text = renderRestore(table, [...refillChain([], owned, rules), linkChain(owned)])
   const where = `${family === 4 ? 'iptables' : 'ip6tables'} -t ${table}`
   return {
     kind: 'iptables.apply',
@@ -56,7 +52,13 @@ export interface InputOpening {
  * host now. The original opens each service's addresses and ports; the mark says the same, and the rules stay as they
  * are when services come and go.
  */
-export function planInputOpening({ family, chain, owner, interfaces, mark }: InputOpening): HostChange {
+export function planInputOpening(opening: InputOpening): HostChange {
+  const { owned, rules } = inputOpeningChain(opening)
+  return planOwnedChain(owned, rules)
+}
+
+/** What `planInputOpening` makes, to look after it. */
+export function inputOpeningChain({ family, chain, owner, interfaces, mark }: InputOpening): { owned: OwnedChain; rules: IptablesRule[] } {
   const rules = interfaces.map((inInterface): IptablesRule => ({ inInterface, mark, target: 'ACCEPT' }))
-  return planOwnedChain({ family, table: 'filter', chain, hook: 'INPUT', owner, first: true }, rules)
+  return { owned: { family, table: 'filter', chain, hook: 'INPUT', owner, first: true }, rules }
 }

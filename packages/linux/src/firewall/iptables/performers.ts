@@ -1,9 +1,11 @@
+import { isCodedError } from '@tunnel/flow'
 import type { ChangeParameters, PerformOutcome, Performers } from '../../host-state/performer.ts'
 import { textOf } from '../../host-state/parameters.ts'
 import { eachPerformer } from '../../host-state/performer.ts'
 import { firewallError } from '../firewall-error.ts'
-import { isTablePresent, removeEmptyTable } from './empty-table.ts'
+import { isTablePresent, mayHaveChain, removeEmptyTable } from './empty-table.ts'
 import { openIptables, type IpFamily, type IptablesControl } from './iptables-control.ts'
+import type { OwnedChain } from './owned-chain.ts'
 import { removeOwnedChain } from './remove-chain.ts'
 import type { IptablesTable } from './restore-text.ts'
 
@@ -14,7 +16,7 @@ import type { IptablesTable } from './restore-text.ts'
 export function firewallPerformers(open: () => IptablesControl = openIptables): Performers {
   return {
     'iptables.apply': eachPerformer('network', (parameters) => apply(open(), parameters), { lingers: true, prepare: noteTable }),
-    'iptables.remove': eachPerformer('network', (parameters) => remove(open(), parameters), { lingers: true }),
+    'iptables.remove': eachPerformer('network', (parameters) => remove(open, parameters), { lingers: true }),
   }
 }
 
@@ -28,13 +30,23 @@ function noteTable(parameters: ChangeParameters): ChangeParameters {
   return { tableWasAbsent: isTablePresent(familyOf(parameters), textOf(parameters, 'table')) === false }
 }
 
-async function remove(iptables: IptablesControl, parameters: ChangeParameters): Promise<PerformOutcome> {
+async function remove(open: () => IptablesControl, parameters: ChangeParameters): Promise<PerformOutcome> {
   const family = familyOf(parameters)
   const table = tableOf(parameters)
   const owned = { family, table, chain: textOf(parameters, 'chain'), hook: textOf(parameters, 'hook'), owner: textOf(parameters, 'owner') }
-  const outcome = await removeOwnedChain(iptables, owned)
+  const outcome = await removeUnlessGone(open, owned)
   if (parameters.tableWasAbsent === true) removeEmptyTable(family, table)
   return outcome
+}
+
+/** Without the program nothing can be removed. Mostly it was never there, and so was the chain not: the kernel says so. */
+async function removeUnlessGone(open: () => IptablesControl, owned: OwnedChain): Promise<PerformOutcome> {
+  try {
+    return await removeOwnedChain(open(), owned)
+  } catch (error) {
+    if (!isCodedError(error, 'firewall.unsupported') || mayHaveChain(owned)) throw error
+    return 'done'
+  }
 }
 
 function familyOf({ family }: ChangeParameters): IpFamily {

@@ -42,7 +42,7 @@ export function planRemoval(listing: readonly string[], { chain, hook, owner, ta
   return { lines: [...unlink, `-F ${chain}`], outcome: { notOurs: `a rule of somebody else jumps to ${chain}, so it stays, empty: ${foreign}` } }
 }
 
-function jumpsTo(line: string, chain: string): boolean {
+export function jumpsTo(line: string, chain: string): boolean {
   const words = withoutQuoted(line).split(' ')
   return words.some((word, index) => (word === '-j' || word === '-g') && words[index + 1] === chain)
 }
