@@ -5,6 +5,7 @@ import { dirname } from 'node:path'
 import type { Endpoint } from '@tunnel/flow'
 import type { ProbeResult, ResolverFacts } from '@tunnel/linux'
 import { detectResolver, ownerOfPort, probeCapabilities } from '@tunnel/linux'
+import { missingLinks, tellMissing } from '../intercept/lan-links.ts'
 import type { Session } from '../session.ts'
 import type { Check } from './check.ts'
 import { fail, ok, warn } from './check.ts'
@@ -16,7 +17,8 @@ export async function checkHost({ options }: Session, platform: string = process
   const { stateDirectory, lanInterfaces, resolver } = options.intercept
   const [probes, facts, state] = await Promise.all([probeCapabilities({ lanInterfaces }), detectResolver(), checkStateDirectory(stateDirectory)])
   const names = resolver.kind === 'server' ? [...(await checkListeners(resolver.listen)), checkResolver(facts)] : []
-  return [ok('system', system), ...toChecks(probes), ...names, state]
+  const lan = missingLinks(lanInterfaces).map((missing) => warn('lanIf', tellMissing(missing), 'correct the name; `ip link` lists them'))
+  return [ok('system', system), ...toChecks(probes), ...lan, ...names, state]
 }
 
 const privilege = 'CAP_NET_ADMIN'

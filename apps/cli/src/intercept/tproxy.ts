@@ -6,6 +6,7 @@ import type { ProgramLog } from '../log/create-log.ts'
 import type { NameBook } from '../names/name-book.ts'
 import type { InterceptOptions } from '../options/intercept-options.ts'
 import { idleOf } from '../options/udp-idle.ts'
+import { missingLinks, tellMissing } from './lan-links.ts'
 import { withListeners } from './named-interceptor.ts'
 
 /** What an interceptor is made of. */
@@ -24,6 +25,7 @@ const bind = '127.0.0.1'
 
 export async function openTproxy({ host, slot, book, poolRanges, options, log }: TproxyParts): Promise<Interceptor> {
   const { firewall, lanInterfaces, udpIdle } = options
+  for (const missing of missingLinks(lanInterfaces)) log('warn', 'ziti-tunnel/subcmd.tproxy', tellMissing(missing))
   const interceptor = await createTproxyInterceptor({
     host,
     slot,

@@ -27,7 +27,7 @@ export async function lookAt(path: string): Promise<FileState> {
   const owner = { mode: stat.mode & 0o7777, uid: stat.uid, gid: stat.gid, modified: stat.mtimeMs }
   if (stat.isSymbolicLink()) return { was: 'link', link: await readlink(path), ...owner }
   if (!stat.isFile()) throw new CodedError('linux.not-a-file', `cannot change ${path}: it is no plain file`, { detail: { path } })
-  if (stat.size > fileLimitBytes) throw new CodedError('linux.file-too-large', `cannot change ${path}: it is larger than ${fileLimitBytes} bytes`, { detail: { path } })
+  if (stat.size > fileLimitBytes) throw new CodedError('linux.file-too-large', `cannot change ${path}: it is larger than ${fileLimitBytes >> 20} MiB, the most that is kept to be put back; make it smaller, or do without this change`, { detail: { path } })
   return { was: 'file', content: await readFile(path), ...owner }
 }
 
