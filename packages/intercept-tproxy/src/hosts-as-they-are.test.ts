@@ -159,6 +159,22 @@ describe.skipIf(noNetwork)('hosts as they are', () => {
       expect([chains(), chains('ip6tables')].map(sorted)).toEqual(whole.map(sorted))
     })
 
+    it('nothing is made again when the host has been restored', async () => {
+      const before = [chains(), chains('ip6tables'), ip('route show table all proto 122'), ip('rule')]
+      const { tproxy, host, clock } = await world({ firewall: 'iptables', lanInterfaces: ['up0'] })
+      await tproxy.apply(both)
+      expect(await fromNeighbour('socat', '-t', '0.3', '-', 'UDP4:203.0.113.5:9')).toBe('x')
+      await tproxy.close()
+      expect(tproxy.stats.lingeringFlows).toBe(1)
+      await host.restore()
+      clock.advance(300_000)
+      clock.advance(1)
+      expect(tproxy.stats.lingeringFlows).toBe(0)
+      clock.advance(1_000)
+      await tproxy.close()
+      expect([chains(), chains('ip6tables'), ip('route show table all proto 122'), ip('rule')]).toEqual(before)
+    })
+
     it('a chain whose link somebody has removed is removed all the same', async () => {
       const before = chains()
       const { tproxy } = await world({ firewall: 'iptables', lanInterfaces: ['up0'] })

@@ -118,8 +118,8 @@ class Tproxy implements TproxyInterceptor {
     this.#watch = new HostWatch({
       control,
       clock,
-      onChange: (removed) => this.#later(() => this.#hostChanged(removed)),
-      onInterval: () => this.#later(() => this.#inspect()),
+      onChange: (removed) => this.#later(() => unlessRestored(this.#hostChanged(removed))),
+      onInterval: () => this.#later(() => unlessRestored(this.#inspect())),
     })
   }
 
@@ -221,7 +221,7 @@ class Tproxy implements TproxyInterceptor {
     const { host, claims } = this.#interception.target
     const now = readHostAddresses(this.#parts.control, this.#parts.ipv6)
     if (!isSameHost(now, host) && (claims.size > 0 || this.#refused)) await this.#applyAgain()
-    const restored = removed ? this.#keeper.repair() : 0
+    const restored = removed ? await this.#keeper.repair() : 0
     if (restored > 0) this.#warn('routing', `somebody removed ${restored} of our routes and rules: they are restored`)
   }
 
@@ -236,7 +236,7 @@ class Tproxy implements TproxyInterceptor {
     if (this.#closed) return
     // What the host refused for a reason that we are not told of (`lo` was down) may be possible now.
     if (this.#refused) await this.#applyAgain()
-    const repaired = [await this.#parts.firewall.repair(), this.#lan !== undefined && (await repairLan(this.#lanOptions, this.#lan))]
+    const repaired = [await this.#parts.firewall.repair(), this.#lan !== undefined && (await repairLan(this.#options.host, this.#lanOptions, this.#lan))]
     if (repaired.includes(true)) this.#warn('firewall', 'somebody changed our iptables rules: they are restored')
   }
 

@@ -103,7 +103,7 @@ class IptablesFirewall implements Firewall {
         const changes = chains.flatMap((each) => (each.owned.table === table ? this.#repairs(listing, each) : []))
         if (changes.length === 0) continue
         repaired = true
-        await this.#iptables.apply(family, renderRestore(table, changes))
+        await this.#apply(family, table, changes)
       }
     }
     return repaired
@@ -127,11 +127,11 @@ class IptablesFirewall implements Firewall {
     if (changes.length === 0) return
     this.#listed.clear()
     try {
-      await this.#iptables.apply(family, renderRestore(table, changes))
+      await this.#apply(family, table, changes)
     } catch (error) {
       // Somebody has changed the chains: what we meant to delete may be gone.
       if (!isCodedError(error, 'firewall.refused') || !(await this.repair())) throw error
-      await this.#iptables.apply(family, renderRestore(table, changes))
+      await this.#apply(family, table, changes)
     }
     this.#present.set(family, rules)
   }
@@ -145,6 +145,11 @@ class IptablesFirewall implements Firewall {
       if (!isCodedError(error, 'firewall.refused')) throw error
       await this.#host.apply(chains)
     }
+  }
+
+  /** Before the host is restored or not at all: a chain that is made again behind it would stay. */
+  #apply(family: Family, name: OwnedChain['table'], changes: readonly IptablesChange[]): Promise<void> {
+    return this.#host.hold(() => this.#iptables.apply(family, renderRestore(name, changes)))
   }
 
   #rulesOf(target: FirewallTarget, family: Family): KeyedRules[] {

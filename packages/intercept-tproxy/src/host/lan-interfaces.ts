@@ -23,7 +23,7 @@ function openingsOf({ interfaces, numbers, ipv6 }: LanOptions): InputOpening[] {
 }
 
 /** Makes again what somebody (a firewall that was loaded anew) has removed of the changes that were `made`. True when there was something. */
-export async function repairLan(options: LanOptions, made: readonly HostChange[]): Promise<boolean> {
+export async function repairLan(host: HostState, options: LanOptions, made: readonly HostChange[]): Promise<boolean> {
   let repaired = false
   for (const opening of openingsOf(options)) {
     if (!made.some(({ parameters }) => parameters['family'] === opening.family)) continue
@@ -31,7 +31,7 @@ export async function repairLan(options: LanOptions, made: readonly HostChange[]
     const iptables = openIptables()
     const changes = planChainRepair(await iptables.list(owned.family, owned.table), owned, rules)
     if (changes.length === 0) continue
-    await iptables.apply(owned.family, renderRestore(owned.table, changes))
+    await host.hold(() => iptables.apply(owned.family, renderRestore(owned.table, changes)))
     repaired = true
   }
   return repaired

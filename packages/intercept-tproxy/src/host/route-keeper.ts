@@ -70,8 +70,11 @@ export class RouteKeeper {
   }
 
   /** Puts back what somebody else has removed, and tells how many there were. They stand in the journal still. */
-  repair(): number {
-    const { routes, rules } = this.#missing()
+  repair(): Promise<number> {
+    return this.#host.hold(() => this.#putBack(this.#missing()))
+  }
+
+  #putBack({ routes, rules }: Changed): number {
     // As they were made: with the number of who made them.
     if (routes.length > 0) this.#control.addRoutes(routes.map((route) => planRoute(route).parameters as unknown as Route))
     for (const rule of rules) this.#control.addRule(planRule(rule).parameters as unknown as Rule)

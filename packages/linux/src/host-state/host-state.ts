@@ -28,6 +28,11 @@ export interface HostState {
   /** Undoes changes given to `apply` before (equal ones will do); others are ignored. */
   revert(changes: readonly HostChange[]): Promise<UndoReport>
   /**
+   * Runs what changes an object that is journalled already (rules in a chain of ours, a route that somebody removed). It waits its
+   * turn, so that it is done before the host is restored, or not at all: then it rejects with `journal.ended`.
+   */
+  hold<T>(work: () => Promise<T> | T): Promise<T>
+  /**
    * Undoes all, last first, and ends: the journal goes, and the janitor. What failed stays in the journal for the next start.
    * A second call gives the first one's report.
    */
@@ -97,6 +102,10 @@ class JournalledHostState implements HostState {
 
   revert(changes: readonly HostChange[]): Promise<UndoReport> {
     return this.#inTurn(() => this.#undo(changes.flatMap((change) => this.#recall(keyOf(change)) ?? [])))
+  }
+
+  hold<T>(work: () => Promise<T> | T): Promise<T> {
+    return this.#inTurn(async () => work())
   }
 
   restore(): Promise<UndoReport> {
