@@ -1,7 +1,7 @@
 import { parseInterceptV1 } from '@tunnel/config'
 import type { ApplyReport, Interceptor, InterceptTable } from '@tunnel/core'
 import { CodedError } from '@tunnel/flow'
-import { describe, expect, it } from 'vitest'
+import { describe, expect, it, vi } from 'vitest'
 import type { NameBook } from '../names/name-book.ts'
 import { withListeners, withNames } from './named-interceptor.ts'
 
@@ -52,6 +52,17 @@ describe('withNames', () => {
     const { applied, failed } = await interceptor.apply(tableOf({ web: ['Web.ziti', '10.0.0.1', '*.Wild.ziti'], other: ['web.ziti', '10.0.0.0/8'] }))
     expect(events).toEqual(['assign web.ziti *.wild.ziti', 'inner applies 1 2', 'publish', 'published web.ziti *.wild.ziti'])
     expect({ applied, failed }).toEqual({ applied: ['inner'], failed: [] })
+  })
+
+  it('says which names belong to services that pass the client\'s address on', async () => {
+    const { interceptor, book } = setUp()
+    const assign = vi.spyOn(book, 'assign')
+    const { listeners, intercepts: [web, src, byClient] } = tableOf({ web: ['web.ziti'], src: ['src.ziti', '10.0.0.1'], byClient: ['*.by.ziti'] })
+    if (!web || !src || !byClient) throw new Error('three services')
+    const sourceIp = { ...src, intercept: { ...src.intercept, sourceIp: '$src_ip:$src_port' } }
+    const identity = { ...byClient, intercept: { ...byClient.intercept, dialOptions: { identity: 'x-$src_ip' } } }
+    await interceptor.apply({ listeners, intercepts: [web, sourceIp, identity] })
+    expect(assign).toHaveBeenCalledWith(['web.ziti', 'src.ziti', '*.by.ziti'], ['src.ziti', '*.by.ziti'])
   })
 
   it('leaves out wildcards that stand for nothing yet', async () => {

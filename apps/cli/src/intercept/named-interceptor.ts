@@ -3,7 +3,7 @@ import type { ApplyReport, Interceptor, InterceptTable } from '@tunnel/core'
 import type { CodedError } from '@tunnel/flow'
 import { toCodedError } from '@tunnel/flow'
 import type { NameBook } from '../names/name-book.ts'
-import { nameOfPattern, wantedNames } from '../names/wanted-names.ts'
+import { ipv4Names, nameOfPattern, wantedNames } from '../names/wanted-names.ts'
 
 export interface NamedInterceptorOptions {
   readonly book: NameBook
@@ -21,7 +21,7 @@ export function withNames(inner: Interceptor, { book, published }: NamedIntercep
     plan: (wanted) => inner.plan(wanted),
     async apply(wanted) {
       const names = wantedNames(wanted)
-      const refused = await book.assign([...names.keys()])
+      const refused = await book.assign([...names.keys()], ipv4Names(wanted))
       const report = await inner.apply(withoutUnassigned(wanted, book))
       book.publish()
       const answered = [...names.keys()].filter((name) => !refused.has(name))

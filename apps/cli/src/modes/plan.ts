@@ -15,7 +15,7 @@ import type { LateOverlay } from '../late-overlay.ts'
 import { firstOpened } from '../late-overlay.ts'
 import type { Running } from '../lifetime.ts'
 import type { ProgramLog } from '../log/create-log.ts'
-import { wantedNames } from '../names/wanted-names.ts'
+import { ipv4Names, wantedNames } from '../names/wanted-names.ts'
 import { createMarkedNetwork } from '../network/marked-network.ts'
 import { renderPlan } from '../plan/render-plan.ts'
 import { wildcardProblems } from '../resolver/hosts-file.ts'
@@ -71,7 +71,7 @@ type KnownNames = NameSystem & { readonly facts: ResolverFacts }
 async function planAll(session: Session, table: InterceptTable, names: KnownNames): Promise<Plan> {
   const { book, ranges } = names
   const wanted = [...wantedNames(table).keys()]
-  const refused = await book.assign(wanted)
+  const refused = await book.assign(wanted, ipv4Names(table))
   book.publish()
   const parts = { host: createUntouchedHost(), slot: 0, book, poolRanges: ranges, options: session.options.intercept, log: complaints(session.log) }
   const interceptor = await openTproxy(parts)

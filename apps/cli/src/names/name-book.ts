@@ -14,9 +14,9 @@ export interface NameEntry {
 export interface NameBook {
   /**
    * The names that there are now, in lower case, wildcards as `*.x`. New ones get addresses, those that are missing are no longer
-   * answered. By name: why it has none.
+   * answered. By name: why it has none. Those of `ipv4Only` get no IPv6 address of ours.
    */
-  assign(names: readonly string[]): Promise<ReadonlyMap<string, CodedError>>
+  assign(names: readonly string[], ipv4Only?: readonly string[]): Promise<ReadonlyMap<string, CodedError>>
   /** What `assign` took is intercepted by now: answer it. */
   publish(): void
   /** What to intercept for a name or a wildcard: addresses or ranges. */

@@ -65,6 +65,21 @@ describe('synthetic names', () => {
     expect(book.entries()).toEqual([])
   })
 
+  it('of services that pass the client\'s address on have no IPv6 addresses', async () => {
+    const { book } = setUp()
+    await book.assign(['src.ziti', '*.src.wild', 'web.ziti'], ['src.ziti', '*.src.wild', 'not a name'])
+    book.publish()
+    expect(book.addressesOf('src.ziti')).toEqual([expect.stringMatching(/^100\./)])
+    expect(await ask(book, 'src.ziti')).toHaveLength(1)
+    expect(await ask(book, 'a.src.wild')).toHaveLength(1)
+    for (const name of ['src.ziti', 'SRC.ziti', 'a.src.wild']) expect(await ask(book, name, 'AAAA')).toEqual([])
+    expect(await ask(book, 'web.ziti', 'AAAA')).toHaveLength(1)
+    expect(book.entries().map(({ name }) => name)).toEqual(['src.ziti', 'web.ziti', 'web.ziti'])
+    await book.assign(['src.ziti'])
+    book.publish()
+    expect(await ask(book, 'src.ziti', 'AAAA')).toHaveLength(1)
+  })
+
   it('that no DNS name can be, or for which no address is left, are refused alone', async () => {
     const { book } = setUp('10.0.0.1/30')
     const names = ['a.ziti', 'b.ziti', 'c.ziti', 'd.ziti', 'e.ziti', 'not a name']

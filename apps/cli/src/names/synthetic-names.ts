@@ -1,4 +1,5 @@
-import type { Assignment, NameSet, SyntheticPool } from '@tunnel/dns'
+import { isIPv4 } from 'node:net'
+import type { Assignment, NameSet, Resolver, SyntheticPool } from '@tunnel/dns'
 import { createNameSet } from '@tunnel/dns'
 import type { CodedError, Log } from '@tunnel/flow'
 import { toCodedError } from '@tunnel/flow'
@@ -11,17 +12,28 @@ const addressesIn = ({ v4, v6 }: Assignment): string[] => [v4, v6].filter((addre
 /** `--ip-assignment synthetic`: each name has an address of a range of ours; a wildcard is intercepted as the whole range. */
 export function createSyntheticNames(pool: SyntheticPool, log: Log): NameBook {
   const answered: NameSet = createNameSet()
+  const withoutIpv6: NameSet = createNameSet()
   const news = createNameLog(log)
   let assigned = new Map<string, readonly string[]>()
   let published = new Map<string, readonly string[]>()
 
   const assignOne = (name: string): readonly string[] => {
     createNameSet([name]) // throws for what is no name in DNS, and then only this one is left out
-    return isWildcard(name) ? pool.ranges : (assigned.get(name) ?? addressesIn(pool.assign(name)))
+    return isWildcard(name) ? pool.ranges : addressesOf(pool.assign(name))
+  }
+  const addressesOf = (assignment: Assignment): string[] => {
+    const addresses = addressesIn(assignment)
+    return withoutIpv6.matches(assignment.name) ? addresses.filter(isIPv4) : addresses
+  }
+  const known = pool.names(answered, { onAssigned: (assignment) => news.asked(assignment.name, addressesOf(assignment)) })
+  const resolver: Resolver = (question, context) => {
+    const isWithheld = question.type === 'AAAA' && withoutIpv6.matches(question.key) && answered.matches(question.key)
+    return isWithheld ? 'NODATA' : known.resolve(question, context)
   }
 
   return {
-    async assign(names) {
+    async assign(names, ipv4Only = []) {
+      withoutIpv6.replace(ipv4Only.filter(isName))
       const refused = new Map<string, CodedError>()
       const next = new Map<string, readonly string[]>()
       for (const name of names) {
@@ -48,12 +60,21 @@ export function createSyntheticNames(pool: SyntheticPool, log: Log): NameBook {
     },
     addressesOf: (hostname) => assigned.get(hostname.toLowerCase()) ?? [],
     nameOf: (address) => pool.nameOf(address),
-    resolver: pool.names(answered, { onAssigned: (assignment) => news.asked(assignment.name, addressesIn(assignment)) }),
+    resolver,
     answers: (name) => answered.matches(name),
     entries: () => entriesOf(published),
     get size() {
       return pool.assigned
     },
+  }
+}
+
+function isName(pattern: string): boolean {
+  try {
+    createNameSet([pattern])
+    return true
+  } catch {
+    return false // `assign` says so
   }
 }
 
