@@ -14,6 +14,8 @@ export interface UdpSessionOptions {
   readonly idle: Milliseconds
   /** Datagrams that wait until the request is accepted and its flow attached; more are dropped. */
   readonly queue: number
+  /** Bytes that may still wait, in all sessions that have this object together. Without it only `queue` counts. */
+  readonly room?: { bytes: number }
   /** Sends to the client. The bytes are borrowed until it returns. False: dropped. */
   readonly transmit: (datagram: Uint8Array) => boolean
   /** A datagram of the client found no place in the queue. */
@@ -47,7 +49,7 @@ export class UdpSession implements DatagramFlow {
     this.#handler = handler
     process.nextTick(() => {
       this.#started = true
-      for (let datagram = this.#early.shift(); datagram; datagram = this.#early.shift()) handler.message(datagram)
+      for (const datagram of this.#takeEarly()) if (!this.#closing) handler.message(datagram)
       if (this.#closing) handler.close(this.#closing.error)
     })
   }
@@ -64,7 +66,7 @@ export class UdpSession implements DatagramFlow {
   close(error?: CodedError): void {
     if (this.#closing) return
     this.#closing = error ? { error } : {}
-    this.#early.length = 0
+    this.#takeEarly()
     this.#cancelIdle()
     this.#options.onClose()
     const handler = this.#handler
@@ -76,8 +78,22 @@ export class UdpSession implements DatagramFlow {
     if (this.#closing) return
     this.#lastActive = this.#options.clock.now()
     if (this.#handler && this.#started) this.#handler.message(datagram)
-    else if (this.#early.length < this.#options.queue) this.#early.push(copyBytes(datagram))
-    else this.#options.onDrop()
+    else if (!this.#keep(datagram)) this.#options.onDrop()
+  }
+
+  #keep(datagram: Uint8Array): boolean {
+    const { queue, room } = this.#options
+    if (this.#early.length >= queue || (room && room.bytes < datagram.length)) return false
+    if (room) room.bytes -= datagram.length
+    this.#early.push(copyBytes(datagram))
+    return true
+  }
+
+  #takeEarly(): Uint8Array[] {
+    const taken = this.#early.splice(0)
+    const { room } = this.#options
+    if (room) for (const { length } of taken) room.bytes += length
+    return taken
   }
 
   /** One timer per session, set anew only when it fires: not for each datagram. */

@@ -22,6 +22,8 @@ export async function acceptFrom(fd: number, options: TcpListenerOptions): Promi
   })
   server.on('error', options.onError)
   server.on('connection', (socket) => {
+    // Reset before we came to it: nobody is there any more.
+    if (socket.remoteAddress === undefined) return void socket.destroy()
     const request: AcceptedRequest = new AcceptedRequest(socket, { onClose: (ended) => options.onClosed(flow, ended) })
     const flow: FlowEnds = { protocol: 'tcp', from: request.from, to: request.to }
     options.onOpened(flow)

@@ -29,8 +29,9 @@ function receiver({ sessions = 4, wanted = true } = {}) {
   })
   const buffer = Buffer.from('?')
   const arrives = (fromPort: number, toPort: number, text = 'x') => {
-    buffer.write(text)
-    receive([{ data: buffer, from: { address: '192.0.2.1', port: fromPort }, to: { address: '10.0.0.1', port: toPort } } as ReceivedDatagram])
+    const data = text.length === 1 ? buffer : Buffer.alloc(text.length)
+    data.write(text)
+    receive([{ data, from: { address: '192.0.2.1', port: fromPort }, to: { address: '10.0.0.1', port: toPort } } as ReceivedDatagram])
   }
   return { clock, requests, events, udp, arrives }
 }
@@ -64,6 +65,22 @@ describe('UDP sessions', () => {
     requests[0]!.refuse('reset')
     arrives(3, 7)
     expect(requests).toHaveLength(3)
+  })
+
+  it('keep 16 MiB together at most, however many they are, and have room again for others', async () => {
+    const { arrives, requests, udp } = receiver({ sessions: 100 })
+    const large = 'x'.repeat(1 << 16)
+    for (let port = 1; port <= 32; port++) for (let each = 0; each < 16; each++) arrives(port, 7, large)
+    expect(udp.dropped).toBe(256)
+    let heard = 0
+    requests[0]!.accept().attach({ message: () => (heard += 1), close: () => {} })
+    requests[1]!.refuse('reset')
+    await turn()
+    expect(heard).toBe(16)
+    for (let each = 0; each < 40; each++) arrives(40, 7, large)
+    for (let each = 0; each < 40; each++) arrives(41, 7, large)
+    arrives(42, 7, large)
+    expect(udp.dropped).toBe(256 + 24 + 24 + 1)
   })
 
   it('are not begun where nothing is wanted', () => {

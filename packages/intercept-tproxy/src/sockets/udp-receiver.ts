@@ -20,12 +20,16 @@ export interface UdpReceiverOptions {
   readonly onReplyFailure: (error: unknown, from: Endpoint) => void
 }
 
+/** In all sessions that wait to be accepted together: a flood of large datagrams from many sources would have gigabytes otherwise. */
+const waitingBytes = 16 << 20
+
 /** What the transparent sockets of both families receive, as sessions by client and destination. */
 export class UdpReceiver {
   readonly #sockets: readonly BatchedUdpSocket[]
   readonly #options: UdpReceiverOptions
   readonly #replies: ReplySockets
   readonly #sessions = new Map<string, UdpSession>()
+  readonly #room = { bytes: waitingBytes }
   #dropped = 0
   #stopped = false
   #closed = false
@@ -76,6 +80,7 @@ export class UdpReceiver {
       clock,
       idle: idle(to.port),
       queue,
+      room: this.#room,
       transmit: (bytes) => !this.#closed && this.#replies.send(bytes, to, from),
       onDrop: () => (this.#dropped += 1),
       onClose: () => {
