@@ -86,7 +86,7 @@ describe.each(['native', 'wasm'] as const)('%s crypto', async (implementation) =
       encryptor.free()
       encryptor.free()
     }
-  })
+  }, 60_000)
 })
 
 describe('the two implementations', () => {
