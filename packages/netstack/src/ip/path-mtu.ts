@@ -11,7 +11,7 @@ export interface PathMtuOptions {
 /** Nobody is believed who says less (RFC 8201 4: "must discard it"). */
 const minMtu6 = 1280
 /** 512 bytes of payload and the longest usual headers, as Linux: smaller ones come from attackers who want tiny segments. */
-const minMtu4 = 552
+export const minMtu4 = 552
 /** MTUs of common links, for routers that do not say theirs (RFC 1191 7.1). */
 const plateaus = [32_000, 17_914, 8166, 4352, 2002, 1492, 1006, minMtu4] as const
 
@@ -62,7 +62,7 @@ export class PathMtu {
     if (destination.version === 6 && told < minMtu6) return undefined
     const present = this.to(destination, now)
     const mtu = told === 0 ? (plateaus.find((plateau) => plateau < Math.min(packetBytes, present)) ?? minMtu4) : Math.max(told, minMtu4)
-    return destination.version === 6 || mtu >= minMtu4 ? (mtu < present ? mtu : undefined) : undefined
+    return mtu < present ? mtu : undefined
   }
 
   /** Remembers what `judge` found. */

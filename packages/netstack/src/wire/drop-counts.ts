@@ -70,6 +70,7 @@ export type DropReason =
   | 'icmp.checksum'
   | 'icmp.type'
   | 'icmp.quote'
+  | 'icmp.mtu'
   | 'icmp.hop-limit'
   | 'icmp.echo-refused'
   | 'icmp.rate'
