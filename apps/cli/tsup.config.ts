@@ -21,6 +21,17 @@ const httpWithoutUndici: NonNullable<Options['esbuildPlugins']>[number] = {
   },
 }
 
+/** `dns-packet` is CommonJS and asks for `buffer`, for which an ES bundle has no `require`. */
+const bufferForCommonJs: NonNullable<Options['esbuildPlugins']>[number] = {
+  name: 'buffer-for-commonjs',
+  setup(build) {
+    build.onResolve({ filter: /^buffer$/ }, ({ path }) => ({ path, namespace: 'commonjs-builtin' }))
+    build.onLoad({ filter: /.*/, namespace: 'commonjs-builtin' }, ({ path }) => ({
+      contents: `module.exports = process.getBuiltinModule('node:${path}')`,
+    }))
+  },
+}
+
 export default packageBuild(
   // The janitor is a program of its own: it cleans up when this one was killed.
   { main: 'src/main.ts', index: 'src/index.ts', janitor: '../../packages/linux/src/janitor.ts' },
@@ -28,7 +39,7 @@ export default packageBuild(
     noExternal: [/^@tunnel\//, ...bundled],
     esbuildOptions: (options) => void (options.conditions = ['tunnel-source']),
     removeNodeProtocol: false,
-    esbuildPlugins: [httpWithoutUndici],
+    esbuildPlugins: [httpWithoutUndici, bufferForCommonJs],
     onSuccess: writeNotices,
   },
 )

@@ -4,15 +4,19 @@
  */
 import { mkdirSync, writeFileSync } from 'node:fs'
 import { connections } from './scenarios/connections.ts'
+import { dns } from './scenarios/dns.ts'
 import { pingPong } from './scenarios/latency.ts'
+import { enterNamespace, inNamespace } from './namespace.ts'
 import { memory } from './scenarios/memory.ts'
 import type { Scenario } from './scenarios/scenario.ts'
 import { start } from './scenarios/start.ts'
 import { throughput } from './scenarios/throughput.ts'
+import { tproxy } from './scenarios/tproxy.ts'
+import { udp } from './scenarios/udp.ts'
 import { meets, renderTable, type Figure } from './table.ts'
 import { startWorld } from './world.ts'
 
-const scenarios: readonly Scenario[] = [start, pingPong, connections, throughput, memory]
+const scenarios: readonly Scenario[] = [start, pingPong, connections, throughput, memory, tproxy, udp, dns]
 
 const words = process.argv.slice(2).filter((word) => word !== '--')
 const json = words.includes('--json')
@@ -23,10 +27,15 @@ if (unknown.length > 0) {
   process.exit(2)
 }
 
+enterNamespace()
 const world = await startWorld()
 const figures: Figure[] = []
 try {
   for (const scenario of scenarios.filter(({ name }) => names.length === 0 || names.includes(name))) {
+    if (scenario.intercepts && !inNamespace) {
+      console.log(`\n${scenario.name}\nskipped: interception needs root`)
+      continue
+    }
     const measured = await scenario.run(world)
     console.log(`\n${scenario.name}\n${renderTable(measured)}`)
     figures.push(...measured)

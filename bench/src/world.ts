@@ -1,11 +1,25 @@
 import { createServer, type AddressInfo } from 'node:net'
+import { intercepted, interceptedPort } from './intercepted.ts'
 import { startPart, startTunneler, type Part } from './part.ts'
 
 /** Where a client connects, and whose CPU and memory are counted. */
 export interface Path {
   readonly name: string
+  /** Default: loopback. */
+  readonly host?: string
   readonly port: number
   readonly measured?: Part
+}
+
+export const addressOf = ({ host, port }: Path): { host?: string; port: number } => ({ port, ...(host === undefined ? {} : { host }) })
+
+/** A tunneler that intercepts, with the same far ends. */
+export interface TransparentTunneler {
+  readonly part: Part
+  readonly milliseconds: number
+  readonly sdkHosted: Path
+  readonly routerHosted: Path
+  readonly udpHosted: Path
 }
 
 export interface World {
@@ -19,7 +33,11 @@ export interface World {
   readonly tunneler: Part
   /** Milliseconds from the start of the tunneler to its first answered connection. */
   readonly startMilliseconds: number
+  /** The UDP far end: straight, and through the tunneler's listener. */
+  readonly udpDirect: Path
+  readonly udpHosted: Path
   startAnotherTunneler(): Promise<{ part: Part; port: number; milliseconds: number }>
+  startTransparentTunneler(...options: readonly string[]): Promise<TransparentTunneler>
   stop(): Promise<void>
 }
 
@@ -40,11 +58,11 @@ export async function startWorld(): Promise<World> {
   const second = await startPart('relay', { port: relay.ready['port'] })
 
   const identity = String(network.ready['client'])
-  const startOne = async (): Promise<{ part: Part; ports: [number, number]; milliseconds: number }> => {
-    const ports: [number, number] = [await freePort(), await freePort()]
+  const startOne = async (): Promise<{ part: Part; ports: [number, number, number]; milliseconds: number }> => {
+    const ports: [number, number, number] = [await freePort(), await freePort(), await freePort()]
     const started = performance.now()
-    const part = await startTunneler(['--identity', identity, 'proxy', '--bind', '127.0.0.1', `sdk-hosted:${ports[0]}`, `router-hosted:${ports[1]}`])
-    await firstAnswer(ports[0])
+    const part = await startTunneler(['--identity', identity, 'proxy', '--bind', '127.0.0.1', `sdk-hosted:${ports[0]}`, `router-hosted:${ports[1]}`, `udp-hosted:${ports[2]}:udp`])
+    await firstAnswer({ port: ports[0] })
     return { part, ports, milliseconds: performance.now() - started }
   }
   const { part: tunneler, ports, milliseconds } = await startOne()
@@ -55,11 +73,26 @@ export async function startWorld(): Promise<World> {
     direct: { name: 'direct', port: port(server) },
     relay: { name: 'Node relay', port: port(relay), measured: relay },
     relayTwice: { name: 'Node relay, twice', port: port(second), measured: second },
+    udpDirect: { name: 'direct', port: port(server) },
+    udpHosted: { name: 'tunneler, listener', port: ports[2], measured: tunneler },
     tunneler,
     startMilliseconds: milliseconds,
     async startAnotherTunneler() {
       const another = await startOne()
       return { part: another.part, port: another.ports[0], milliseconds: another.milliseconds }
+    },
+    async startTransparentTunneler(...options) {
+      const started = performance.now()
+      const part = await startTunneler(['--identity', identity, 'tproxy', ...options])
+      await firstAnswer({ host: intercepted.sdkHosted, port: interceptedPort })
+      const path = (name: string, host: string): Path => ({ name: `tproxy, ${name}`, host, port: interceptedPort, measured: part })
+      return {
+        part,
+        milliseconds: performance.now() - started,
+        sdkHosted: path('SDK-hosted', intercepted.sdkHosted),
+        routerHosted: path('router-hosted', intercepted.routerHosted),
+        udpHosted: path('intercepted', intercepted.udpHosted),
+      }
     },
     async stop() {
       await tunneler.stop()
@@ -69,18 +102,20 @@ export async function startWorld(): Promise<World> {
 }
 
 /** Asks until somebody answers. A part of the measurement, so it lives here and asks often. */
-async function firstAnswer(port: number, patience = 15_000): Promise<void> {
+async function firstAnswer({ host = '127.0.0.1', port }: { host?: string; port: number }, patience = 15_000): Promise<void> {
   const { connect } = await import('node:net')
   const end = performance.now() + patience
   while (performance.now() < end) {
     const answered = await new Promise<boolean>((resolve) => {
-      const socket = connect({ port, host: '127.0.0.1', noDelay: true }, () => socket.write('hello\n'))
+      const socket = connect({ port, host, noDelay: true }, () => socket.write('hello\n'))
       socket.once('data', () => (resolve(true), socket.destroy()))
       socket.once('error', () => resolve(false))
       socket.once('close', () => resolve(false))
+      // Before it is intercepted, an address leads nowhere, and a connection to it would wait for seconds.
+      socket.setTimeout(100, () => socket.destroy())
     })
     if (answered) return
     await new Promise((resolve) => setTimeout(resolve, 5))
   }
-  throw new Error(`nobody answered on port ${port}`)
+  throw new Error(`nobody answered at ${host}:${port}`)
 }

@@ -50,9 +50,9 @@ export function openAlone(composition: Composition): HostSide {
 const grace: Milliseconds = 3_000
 
 /** Joins identities, overlays and a tunneler, and starts it. Identities are read first: a bad one starts nothing. */
-export async function startTunneler(session: Session, signal: AbortSignal, prepare: () => Promise<HostSide>): Promise<Running> {
+export async function startTunneler(session: Session, signal: AbortSignal, prepare: () => HostSide): Promise<Running> {
   const identities = await loadIdentities(session)
-  const side = await prepare()
+  const side = prepare()
   const overlays = openOverlays(session, identities, side.path)
   const composition = await openBoth(side, overlays, signal)
   const { log } = session

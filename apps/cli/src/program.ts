@@ -110,7 +110,7 @@ async function runWith(
   const log = createLog({ sink: stderr, format: options.logFormat, debug: options.verbose, environment })
   const source = `ziti-tunnel/subcmd.${command ?? 'main'}`
   if (options.withoutEffect.length > 0) {
-    log('warn', source, 'options without effect in this version', { options: options.withoutEffect.join(' ') })
+    log('warn', source, 'options without effect here', { options: options.withoutEffect.join(' ') })
   }
   try {
     return await work({ options, command: command ?? 'main', log, terminal })

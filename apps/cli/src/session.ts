@@ -10,3 +10,8 @@ export interface Session {
   readonly log: ProgramLog
   readonly terminal: Terminal
 }
+
+/** An identity that is an argument of the command wins over `--identity`, as in the original. */
+export function withIdentity(session: Session, identity: string | undefined): Session {
+  return identity === undefined ? session : { ...session, options: { ...session.options, identities: [identity] } }
+}

@@ -3,6 +3,8 @@ import { connect, type Socket } from 'node:net'
 import { formatOrder, type Order } from '../protocol.ts'
 
 interface Load {
+  /** Default: loopback. */
+  readonly host?: string
   readonly port: number
   readonly order: Order
   readonly connections: number
@@ -16,7 +18,7 @@ const block = Buffer.alloc(65_536, 'ziti')
 function open(received: (bytes: number) => void): Promise<Socket> {
   return new Promise((resolve, reject) => {
     const onread = { buffer: readBuffer, callback: (bytes: number) => (received(bytes), true) }
-    const options = { port: load.port, host: '127.0.0.1', noDelay: true, allowHalfOpen: true, highWaterMark: 262_144, onread }
+    const options = { port: load.port, host: load.host ?? '127.0.0.1', noDelay: true, allowHalfOpen: true, highWaterMark: 262_144, onread }
     const socket: Socket = connect(options, () => resolve(socket))
     socket.on('error', reject)
   })

@@ -1,6 +1,6 @@
 import { runPart } from '../part.ts'
 import type { Figure } from '../table.ts'
-import type { Path } from '../world.ts'
+import { addressOf, type Path } from '../world.ts'
 import type { Scenario } from './scenario.ts'
 
 const mebibyte = 1024 * 1024
@@ -12,14 +12,14 @@ interface Transfer {
 
 async function transfer(path: Path, kind: 'up' | 'down', connections: number, bytes: number): Promise<Transfer> {
   const before = path.measured?.cpuSeconds() ?? 0
-  const { seconds } = await runPart<{ seconds: number }>('client', { port: path.port, order: { kind, bytes }, connections })
+  const { seconds } = await runPart<{ seconds: number }>('client', { ...addressOf(path), order: { kind, bytes }, connections })
   const cpu = path.measured && path.measured.cpuSeconds() - before
   return { megabitsPerSecond: (bytes * 8) / 1e6 / seconds, cpuSecondsPerGigabyte: cpu === undefined ? undefined : cpu / (bytes / 1e9) }
 }
 
 const median = (values: readonly number[]): number => values.toSorted((a, b) => a - b)[Math.floor(values.length / 2)] ?? 0
 
-async function medianTransfer(path: Path, kind: 'up' | 'down', connections: number): Promise<Transfer> {
+export async function medianTransfer(path: Path, kind: 'up' | 'down', connections: number): Promise<Transfer> {
   const runs: Transfer[] = []
   await transfer(path, kind, connections, 64 * mebibyte) // warms code and buffers
   for (let run = 0; run < 3; run += 1) runs.push(await transfer(path, kind, connections, 512 * mebibyte))

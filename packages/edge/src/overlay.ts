@@ -81,14 +81,14 @@ const defaultPollInterval: Milliseconds = 15_000
  * lives at least until `close`.
  */
 export async function openOverlay(options: OverlayOptions): Promise<EdgeOverlay> {
-  const { identity, connect, lookup, proxy, signal } = options
+  const { identity, connect, sockets, lookup, proxy, signal } = options
   const config = typeof identity === 'string' ? await loadIdentity({ file: identity }) : identity
   const { key, cert, ca } = config
   const controller = createControllerSession({
     ...options,
     controllers: config.controllers,
     credentials: { ...(key !== undefined && { key }), ...(cert !== undefined && { cert }), ...(ca !== undefined && { ca }) },
-    path: { ...(connect && { connect }), ...(lookup && { lookup }), ...(proxy !== undefined && { proxy }) },
+    path: { ...(connect && { connect }), ...(sockets && { sockets }), ...(lookup && { lookup }), ...(proxy !== undefined && { proxy }) },
     pollInterval: options.pollInterval ?? defaultPollInterval,
   })
   const letGo = keepProcessAlive()

@@ -2,6 +2,7 @@
 export { fromAccepted, type AcceptedFlow } from './adapters/accepted.ts'
 export { AcceptedRequest, type AcceptedRequestOptions } from './adapters/accepted-request.ts'
 export * from './adapters/connect.ts'
+export { connectFirst, type ConnectTo } from './adapters/connect-first.ts'
 export * from './adapters/datagram-socket.ts'
 export * from './adapters/duplex.ts'
 export { defaultSocketLimitBytes, fromSocket, type SocketFlowOptions } from './adapters/socket.ts'

@@ -2,12 +2,13 @@
  * Takes connections of this host and its neighbours by their destination, with the kernel's own TCP (Linux TPROXY).
  *
  * ```ts
+ * import { interceptConfigOf } from '@tunnel/config'
  * import { pump } from '@tunnel/flow'
  * import { connectFlow } from '@tunnel/flow/node'
  * import { createTproxyInterceptor } from '@tunnel/intercept-tproxy'
  * import { openHostState } from '@tunnel/linux'
  *
- * // As root: whatever this host sends to 192.0.2.80, port 80, reaches a server of this program's choice.
+ * // As root: what programs of this host and its neighbours send to 203.0.113.80, port 80, goes to a server of our choice.
  * const host = await openHostState({ stateDirectory: '/run/my-proxy' })
  * const tproxy = await createTproxyInterceptor({ host, slot: 0 })
  * tproxy.onRequest(async (request) => {
@@ -16,6 +17,12 @@
  *   if (server) pump(request.accept(), server)
  *   else request.refuse('reset')
  * })
+ *
+ * const config = { 'intercept.v1': { protocols: ['tcp'], addresses: ['203.0.113.80'], portRanges: [{ low: 80, high: 80 }] } }
+ * const service = { id: 'web', name: 'web', encryptionRequired: false, permissions: ['Dial'] as const, config }
+ * const intercept = interceptConfigOf(service)
+ * if (intercept?.ok) console.log(await tproxy.apply({ listeners: [], intercepts: [{ service, intercept: intercept.value }] }))
+ * process.once('SIGTERM', () => void tproxy.close().then(() => host.restore()).then(() => process.exit()))
  * ```
  *
  * @module

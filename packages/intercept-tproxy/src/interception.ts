@@ -1,7 +1,7 @@
 import type { HostChange } from '@tunnel/flow'
 import type { HostState, Route } from '@tunnel/linux'
-import { parsePrefix, type Prefix } from './address/prefix.ts'
-import { compareBoxes } from './boxes/box.ts'
+import type { Prefix } from './address/prefix.ts'
+import { compareBoxes, createBoxFinder, type Destination } from './boxes/box.ts'
 import { emptyTarget, type Firewall } from './firewall/firewall.ts'
 import type { LiveFlows } from './flows/live-flows.ts'
 import { createRouting, type RouteKeeper, type Routing } from './host/route-keeper.ts'
@@ -21,6 +21,7 @@ export interface InterceptionOptions {
 /** What is intercepted now, and the way from there to what shall be. Calls must not overlap. */
 export class Interception {
   readonly #options: InterceptionOptions
+  #finder: { readonly boxes: Target['boxes']; readonly find: (destination: Destination) => boolean } | undefined
   #target: Target = { ...emptyTarget, host: { own: [], ipv6: false, source: { 4: '', 6: '' } } }
 
   constructor(options: InterceptionOptions) {
@@ -29,6 +30,12 @@ export class Interception {
 
   get target(): Target {
     return this.#target
+  }
+
+  /** Whether a destination is intercepted now, for some source at least. */
+  intercepts(destination: Destination): boolean {
+    if (this.#finder?.boxes !== this.#target.boxes) this.#finder = { boxes: this.#target.boxes, find: createBoxFinder(this.#target.boxes.values()) }
+    return this.#finder.find(destination)
   }
 
   /** Routes come before the firewall sends packets there, and go after it. When one part fails, all is as it was. */
@@ -58,21 +65,21 @@ export class Interception {
   #routingFor({ claims, host }: Target): Routing {
     const { firewall, numbers, pools } = this.#options
     const wanted = routesOf(claims.values(), { form: firewall.form, numbers, host, pools })
-    const places = new Set(wanted.map(placeOf))
-    const held = [...this.#options.keeper.routes].filter((route) => !places.has(placeOf(route)) && this.#isNeeded(route))
-    const routes = [...wanted, ...held]
+    const routes = [...wanted, ...this.#heldBeside(wanted)]
     return createRouting(routes, rulesFor(routes, numbers))
   }
 
-  #isNeeded({ family, destination, table }: Route): boolean {
-    const { flows, numbers } = this.#options
-    if (flows.lingering.length === 0) return false
-    if (table === numbers.routing.marked.table) return flows.lingering.some((flow) => flow.family === family)
-    const prefix = parsePrefix(destination === 'default' ? (family === 4 ? '0.0.0.0/0' : '::/0') : destination)
-    return prefix !== undefined && flows.needs(prefix)
+  #heldBeside(wanted: readonly Route[]): Route[] {
+    const { flows, keeper } = this.#options
+    if (flows.lingeringCount === 0) return []
+    const places = new Set(wanted.map(placeOf))
+    const isNeeded = flows.createNeed()
+    // The table for the mark needs nothing but that there is a flow of the family; its only route is the default one.
+    const everything = { 4: '0.0.0.0/0', 6: '::/0' } as const
+    const cidrOf = ({ destination, family }: Route): string => (destination === 'default' ? everything[family] : destination)
+    return [...keeper.routes].filter((route) => !places.has(placeOf(route)) && isNeeded(cidrOf(route)))
   }
 }
-
 
 function placeOf({ family, destination, table }: Route): string {
   return `${family} ${table} ${destination}`

@@ -1,9 +1,8 @@
 import type { HostChange } from '@tunnel/flow'
-import { planOwnedChain } from '@tunnel/linux'
 import { families } from './address/prefix.ts'
-import { interceptChain } from './firewall/iptables-firewall.ts'
-import { ownTrafficRule } from './firewall/iptables-rules.ts'
+import { planChains } from './firewall/iptables-firewall.ts'
 import type { ListenerPorts } from './firewall/firewall.ts'
+import { missingIn } from './missing-in.ts'
 import { describeClaim, type Claim } from './wanted/claim.ts'
 import type { Numbers } from './wanted/numbers.ts'
 import type { FirewallForm } from './wanted/routing.ts'
@@ -26,7 +25,7 @@ export function planFirst({ form, numbers, ports, claims }: FirstChanges): HostC
   })
   if (form === 'iptables') {
     const chains = families.filter((family) => used.has(family))
-    return [...listeners, ...chains.map((family) => planOwnedChain(interceptChain(numbers, family), [ownTrafficRule]))]
+    return [...listeners, ...chains.flatMap((family) => planChains(numbers, family))]
   }
   const summary = `add nftables table inet ${numbers.table} with chains output and ${numbers.chain}: it goes with this process`
   return [...listeners, { kind: 'nftables.table', summary, parameters: { table: numbers.table, chain: numbers.chain } }]
@@ -34,15 +33,15 @@ export function planFirst({ form, numbers, ports, claims }: FirstChanges): HostC
 
 /** One change for each claim that comes or goes. The kernel, or the removal of the chain, undoes them. */
 export function planClaims(form: FirewallForm, before: ReadonlyMap<string, Claim>, after: ReadonlyMap<string, Claim>): HostChange[] {
-  const changes: HostChange[] = []
-  const kind = form === 'nftables' ? 'nftables' : 'iptables'
-  for (const [key, claim] of before) {
-    if (!after.has(key)) changes.push({ kind: `${kind}.release`, summary: `stop intercepting ${describeClaim(claim)}`, parameters: parametersOf(claim) })
-  }
-  for (const [key, claim] of after) {
-    if (!before.has(key)) changes.push({ kind: `${kind}.intercept`, summary: `intercept ${describeClaim(claim)}`, parameters: parametersOf(claim) })
-  }
-  return changes
+  const change = (verb: string, words: string, claim: Claim): HostChange => ({
+    kind: `${form}.${verb}`,
+    summary: `${words} ${describeClaim(claim)}`,
+    parameters: parametersOf(claim),
+  })
+  return [
+    ...missingIn(after, before).map((claim) => change('release', 'stop intercepting', claim)),
+    ...missingIn(before, after).map((claim) => change('intercept', 'intercept', claim)),
+  ]
 }
 
 function parametersOf(claim: Claim): HostChange['parameters'] {

@@ -10,7 +10,6 @@ import { CodedError } from '@tunnel/flow'
  * - `tproxy.apply-failed`: the system refused a change; the message has its words. Tried again at the next `apply`.
  * - `tproxy.no-firewall`: neither nftables nor iptables work (rejected at creation). Install one, grant CAP_NET_ADMIN, or use another mode.
  * - `tproxy.closed`: the interceptor was closed.
- * - `tproxy.answered`: a request was answered twice (thrown). A defect of the program.
  */
 export type TproxyErrorCode =
   | 'tproxy.address-local'
@@ -20,7 +19,6 @@ export type TproxyErrorCode =
   | 'tproxy.apply-failed'
   | 'tproxy.no-firewall'
   | 'tproxy.closed'
-  | 'tproxy.answered'
 
 export function createTproxyError(code: TproxyErrorCode, message: string, detail?: CodedError['detail'], cause?: unknown): CodedError {
   return new CodedError(code, message, { ...(detail && { detail }), cause })

@@ -3,7 +3,6 @@ import { isCodedError, silentLog, systemClock, type Clock, type HostChange, type
 import { openRouteControl, type RouteControl } from '@tunnel/linux'
 import { families, parsePrefix } from './address/prefix.ts'
 import { applyTarget } from './apply-target.ts'
-import { isInBox } from './boxes/box.ts'
 import type { Firewall } from './firewall/firewall.ts'
 import { hasIp6tables } from './firewall/iptables-firewall.ts'
 import { openFirewall } from './firewall/open-firewall.ts'
@@ -13,11 +12,13 @@ import { lanHints, openLan, planLan } from './host/lan-interfaces.ts'
 import { readHostAddresses } from './host/read-host.ts'
 import { RouteKeeper } from './host/route-keeper.ts'
 import { Interception } from './interception.ts'
+import { missingIn } from './missing-in.ts'
 import { planClaims, planFirst } from './plan-target.ts'
 import { Intake } from './sockets/intake.ts'
 import { openListeners, type Listeners } from './sockets/open-listeners.ts'
 import { createTproxyError } from './tproxy-error.ts'
 import type { TproxyInterceptorOptions } from './tproxy-options.ts'
+import { describeClaim } from './wanted/claim.ts'
 import { numbersOf, type Numbers } from './wanted/numbers.ts'
 import type { FirewallForm } from './wanted/routing.ts'
 import { resolveTarget, targetOf, type ResolvedTarget } from './wanted/target.ts'
@@ -121,7 +122,7 @@ class Tproxy implements TproxyInterceptor {
 
   get stats(): TproxyStats {
     const { udpSessions, droppedDatagrams } = this.#intake
-    return { udpSessions, droppedDatagrams, lingeringFlows: this.#flows.lingering.length }
+    return { udpSessions, droppedDatagrams, lingeringFlows: this.#flows.lingeringCount }
   }
 
   start(): Promise<void> {
@@ -168,8 +169,8 @@ class Tproxy implements TproxyInterceptor {
     const refused = await applyTarget(this.#interception, target)
     const after = this.#interception.target.claims
     return {
-      applied: [...after.keys()].filter((claim) => !before.has(claim)).map((claim) => `intercepting ${claim}`),
-      removed: [...before.keys()].filter((claim) => !after.has(claim)).map((claim) => `stopped intercepting ${claim}`),
+      applied: missingIn(before, after).map((claim) => `intercepting ${describeClaim(claim)}`),
+      removed: missingIn(after, before).map((claim) => `stopped intercepting ${describeClaim(claim)}`),
       failed: [...failed, ...refused],
     }
   }
@@ -193,13 +194,9 @@ class Tproxy implements TproxyInterceptor {
     for (const hint of lanHints(interfaces)) this.#log('warn', `${source}.lanInterfaces`, hint)
   }
 
-  #isWanted({ protocol, to }: FlowEnds): boolean {
+  #isWanted(flow: FlowEnds): boolean {
     // While nothing lingers, the kernel brings nothing but what is intercepted.
-    if (this.#flows.lingering.length === 0) return true
-    const address = parsePrefix(to.address)
-    if (!address) return false
-    const { boxes } = this.#interception.target
-    return [...boxes.values()].some((box) => isInBox(box, { protocol, address, port: to.port }))
+    return this.#flows.lingeringCount === 0 || this.#interception.intercepts(flow)
   }
 
   async #hostChanged(removed: boolean): Promise<void> {
@@ -232,7 +229,7 @@ class Tproxy implements TproxyInterceptor {
     if (this.#ended) return
     const { target } = this.#interception
     await unlessRestored(this.#interception.moveTo(this.#closed ? targetOf(new Map(), target.host) : target))
-    if (!this.#closed || this.#flows.lingering.length > 0) return
+    if (!this.#closed || this.#flows.lingeringCount > 0) return
     this.#ended = true
     const { firewall, control } = this.#parts
     await unlessRestored(firewall.close())

@@ -114,7 +114,7 @@ export { openResolverLink, resolverLinkName, type ResolverLink, type ResolverLin
 export { openResolverSettings, type ResolverSettings, type ResolverSettingsOptions } from './resolver/resolver-settings.ts'
 export { upstreamsOf } from './resolver/upstreams.ts'
 export { claimSlot, type Slot } from './slot/claim-slot.ts'
-export { connectMarked, type MarkedConnectionOptions } from './sockets/marked-connection.ts'
+export { connectMarked, openTcpDescriptor, type MarkedConnectionOptions } from './sockets/marked-connection.ts'
 export type { ReceivedDatagram } from './sockets/receive-arena.ts'
 export {
   openTransparentListener,

@@ -53,11 +53,11 @@ async function inNamespaces(pid: number): Promise<void> {
   throw new Error('no namespaces of our own: is this root?')
 }
 
-/** A cable between two namespaces. */
+/** A cable between two namespaces, without link-local addresses: those appear some seconds later, and a dump of the host would differ. */
 export async function joinNamespaces(left: Namespace, leftName: string, right: Namespace, rightName: string): Promise<void> {
   await left.must('ip', 'link', 'add', leftName, 'type', 'veth', 'peer', 'name', rightName, 'netns', String(right.pid))
-  await left.must('ip', 'link', 'set', leftName, 'up')
-  await right.must('ip', 'link', 'set', rightName, 'up')
+  await left.must('ip', 'link', 'set', leftName, 'addrgenmode', 'none', 'up')
+  await right.must('ip', 'link', 'set', rightName, 'addrgenmode', 'none', 'up')
 }
 
 /** Without duplicate address detection an IPv6 address can be used at once. */

@@ -6,6 +6,7 @@ import { createSocket } from 'node:dgram'
 import { createServer } from 'node:net'
 import { createInterface } from 'node:readline'
 import { createNetwork } from '@tunnel/devnet'
+import { createDnsServer, records } from '@tunnel/dns'
 import type { ServiceOptions } from '@tunnel/devnet'
 import { startPostgres, startSshServer, startWebServer, type RealServer } from '../real-servers.ts'
 
@@ -44,6 +45,11 @@ const calls = {
   async echo(port: number) {
     await Promise.all([listenUdp(port), listenTcp(port)])
   },
+  /** A name server that the world knows by 10.55.0.1, and the router by 127.0.0.1. */
+  async dns(zone: Parameters<typeof records>[0]) {
+    const listen = [host, '127.0.0.1'].flatMap((address) => [`udp://${address}:53`, `tcp://${address}:53`])
+    await createDnsServer({ listen, resolvers: [records(zone)] }).start()
+  },
   async web() {
     servers.set('web', await startWebServer())
     return { port: servers.get('web')?.port }
@@ -58,6 +64,12 @@ const calls = {
     return { port: servers.get('postgres')?.port }
   },
   killRouter: async (name?: string) => void (await network.killRouter(name ?? 'router-1')),
+  dropChannels: async (name: string) => network.dropChannels(name),
+  /** The controller is away for a moment, and forgets all connections. */
+  async restartController() {
+    await network.controller.stop()
+    await network.controller.start()
+  },
   startRouter: async (name?: string) => void (await network.startRouter(name ?? 'router-1')),
   async stop() {
     await Promise.all([...servers.values()].map((server) => server.stop()))

@@ -22,6 +22,8 @@ export interface World {
   readonly lan: Namespace
   /** The built program on the host, with an identity that may dial what `service` makes. */
   tunneler(...words: readonly string[]): Running
+  /** The words of that program's command line, for those who run it in their own way (`env`, `setpriv`). */
+  readonly program: readonly string[]
   readonly identity: string
   /** A service of the network, served by its router at `target`, which the identity may dial. */
   service(name: string, intercept: InterceptFields, target: string): Promise<void>
@@ -63,6 +65,7 @@ export async function createWorld(options: WorldOptions = {}): Promise<World> {
   writeFileSync(identity, JSON.stringify(await far.call('identity', 'me')), { mode: 0o600 })
   return {
     host, far, farSpace, lan, identity,
+    program: [process.execPath, ...program],
     tunneler: (...words) => host.start(process.execPath, [...program, ...words]),
     async service(name, { addresses, ports, protocols = ['tcp'], ...more }, target) {
       const portRanges = ports.map((port) => (typeof port === 'number' ? { low: port, high: port } : { low: port[0], high: port[1] }))

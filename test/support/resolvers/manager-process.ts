@@ -5,6 +5,8 @@ import { unpackManager, type UnpackedManager } from './unpacked-packages.ts'
 /** A resolver manager that runs in a namespace, with files of its own. */
 export interface ManagerProcess {
   readonly manager: UnpackedManager
+  /** As `systemctl restart` does: it reads its configuration again. */
+  restart(): Promise<void>
   stop(): Promise<void>
 }
 
@@ -30,6 +32,12 @@ export async function startManager(space: Namespace, manager: UnpackedManager, w
   if (manager !== 'systemd-resolved') await startResolvconf(space, manager, words)
   return {
     manager,
+    async restart() {
+      const daemon = running.pop()
+      if (!daemon) return
+      await daemon.stop()
+      running.push(await startResolvedDaemon(space))
+    },
     async stop() {
       await Promise.all(running.toReversed().map((each) => each.stop()))
     },
@@ -60,9 +68,13 @@ async function startResolved(space: Namespace, words: NetworkWords): Promise<Run
   `, { SERVERS: words.nameservers.join(' '), SEARCH: (words.search ?? []).join(' ') })
   const bus = space.start('dbus-daemon', ['--system', '--nofork', '--nopidfile', '--print-address=1'])
   await bus.line(/unix:/)
+  return [bus, await startResolvedDaemon(space)]
+}
+
+async function startResolvedDaemon(space: Namespace): Promise<Running> {
   const resolved = space.start('/usr/lib/systemd/systemd-resolved', [])
   await mustShell(space, 'for i in $(seq 100); do resolvectl status >/dev/null 2>&1 && exit 0; sleep 0.05; done; exit 1', {})
-  return [bus, resolved]
+  return resolved
 }
 
 async function startResolvconf(space: Namespace, manager: 'resolvconf' | 'openresolv', words: NetworkWords): Promise<void> {

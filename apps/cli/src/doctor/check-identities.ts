@@ -19,7 +19,7 @@ export interface IdentityChecks {
 export async function checkIdentities(session: Session, now: number = Date.now()): Promise<IdentityChecks> {
   const { identities: files, identityDirectory } = session.options
   if (files.length === 0 && identityDirectory === undefined) {
-    return { checks: [warn(name, 'none was given: the network is not checked', 'ziti-tunnel doctor -i ziti.json')], identities: [] }
+    return { checks: [warn(name, 'none was given: the network is not checked', 'ziti-tunnel doctor ziti.json')], identities: [] }
   }
   const problems: Check[] = []
   const log: Session['log'] = (severity, _source, message) => {

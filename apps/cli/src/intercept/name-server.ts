@@ -1,5 +1,5 @@
 import type { DnsServer } from '@tunnel/dns'
-import type { Endpoint } from '@tunnel/flow'
+import type { CodedError, Endpoint } from '@tunnel/flow'
 import type { HostState, ResolverFacts, ResolverSettings, ResolverWanted } from '@tunnel/linux'
 import { flushResolverCaches, openResolverLink, openResolverSettings } from '@tunnel/linux'
 import type { NameBook } from '../names/name-book.ts'
@@ -7,8 +7,7 @@ import { createNameLog } from '../names/name-log.ts'
 import { markedQuestions, openMarkedDatagrams } from '../network/marked-network.ts'
 import type { DnsStatus } from '../status/instance-status.ts'
 import { openDnsService } from '../resolver/dns-service.ts'
-import { createHostsFile, wildcardProblem } from '../resolver/hosts-file.ts'
-import type { SelfTestRecord } from '../resolver/self-test.ts'
+import { createHostsFile, wildcardProblems } from '../resolver/hosts-file.ts'
 import { createSelfTestRecord, selfTestAddress, selfTestName, testResolver } from '../resolver/self-test.ts'
 import { reportSelfTest } from '../resolver/self-test-report.ts'
 import type { Upstreams } from '../resolver/upstreams.ts'
@@ -17,8 +16,8 @@ import type { Session } from '../session.ts'
 
 /** How programs of this host learn what the names of services stand for, while we run. */
 export interface NameServer {
-  /** These are the names now. */
-  published(names: readonly string[]): Promise<void>
+  /** These are the names now. By name: why it cannot be known to programs of this host. */
+  published(names: readonly string[]): Promise<ReadonlyMap<string, CodedError>>
   status(): DnsStatus
   /** The host asks others again. */
   close(): Promise<void>
@@ -48,7 +47,7 @@ export function openNameServer(parts: NameServerParts): Promise<NameServer> {
 
 function noNameServer({ facts, book, ranges }: NameServerParts): NameServer {
   return {
-    published: async () => {},
+    published: async () => new Map(),
     status: () => ({ addresses: [], names: book.size, ranges, upstreams: [], resolver: facts.line }),
     close: async () => {},
   }
@@ -73,8 +72,7 @@ async function openFile(parts: NameServerParts, path: string): Promise<NameServe
   return {
     async published(names) {
       await file.write(book.entries())
-      const problem = wildcardProblem(path, names)
-      if (problem) throw problem
+      return wildcardProblems(path, names)
     },
     status: () => ({ addresses: [`file://${path}`], names: book.size, ranges, upstreams: [], resolver: facts.line }),
     close,
@@ -100,10 +98,16 @@ async function openServer(parts: NameServerParts, listen: readonly Endpoint[]): 
     const resolvers = [record.resolver, book.resolver, upstreams.resolver]
     server = await openDnsService({ listen: at, resolvers, unanswerable: options.intercept.unanswerable, openUdp: openMarkedDatagrams, log })
     if (options.intercept.configureResolver) settings = await configure(parts, upstreams)
-    await selfTest(parts, record)
+    const tested = selfTest(parts, record)
+    if (options.intercept.selfTest === 'require') await tested
+    // Where it only warns, nothing waits for it.
+    else tested.catch((error: unknown) => log('warn', 'ziti-tunnel/dns.selfTest', error instanceof Error ? error.message : String(error)))
   })
   return {
-    published: async (names) => settings?.setDomains(names),
+    async published(names) {
+      await settings?.setDomains(names)
+      return new Map()
+    },
     status: () => ({
       addresses: server?.addresses ?? [],
       names: book.size,
@@ -132,8 +136,13 @@ function configure({ session, host, facts, wanted }: NameServerParts, upstreams:
   })
 }
 
+interface TestRecord {
+  add(): void | Promise<void>
+  remove(): void | Promise<void>
+}
+
 /** The original's test: what only we know, asked as every program of this host asks. */
-async function selfTest({ session, facts, wanted, signal }: NameServerParts, record: Record<'add' | 'remove', () => void | Promise<void>> | SelfTestRecord): Promise<void> {
+async function selfTest({ session, facts, wanted, signal }: NameServerParts, record: TestRecord): Promise<void> {
   const { selfTest: mode, configureResolver } = session.options.intercept
   if (mode === 'off') return
   await record.add()

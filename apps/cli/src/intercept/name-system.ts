@@ -1,6 +1,6 @@
 import { createStubLookup, syntheticPool } from '@tunnel/dns'
-import type { Endpoint, Log } from '@tunnel/flow'
-import type { ResolverFacts } from '@tunnel/linux'
+import type { Log } from '@tunnel/flow'
+import type { ResolverFacts, ResolverWanted } from '@tunnel/linux'
 import { openRouteControl, slotCount, upstreamsOf } from '@tunnel/linux'
 import type { NameBook } from '../names/name-book.ts'
 import { createOriginalNames } from '../names/original-names.ts'
@@ -10,6 +10,7 @@ import { createHostLookup } from '../network/host-lookup.ts'
 import { markedQuestions } from '../network/marked-network.ts'
 import type { InterceptOptions } from '../options/intercept-options.ts'
 import { upstreamUrls } from '../resolver/upstreams.ts'
+import { linkAddress } from '../resolver/wanted-resolver.ts'
 
 /** Names and addresses, in both directions: of services for programs of this host, and of the network for us. */
 export interface NameSystem {
@@ -24,25 +25,30 @@ export interface NameSystem {
 export interface NameSystemOptions {
   readonly options: InterceptOptions
   readonly facts: ResolverFacts
-  /** Where our own DNS server will be: never asked by ourselves. */
-  readonly listen: readonly Endpoint[]
+  readonly wanted: ResolverWanted
   readonly log: Log
   /** Applies the table again. */
   readonly refresh: () => void
 }
 
-export function createNameSystem({ options, facts, listen, log, refresh }: NameSystemOptions): NameSystem {
+export function createNameSystem({ options, facts, wanted, log, refresh }: NameSystemOptions): NameSystem {
   const own = ownAddresses()
   const reserved = reservedAddresses(options.ip4Range)
   const taken = (address: string): boolean => own.has(address) || reserved.has(address)
   const pool = syntheticPool({ v4: options.ip4Range, ...(options.ip6Range !== undefined && { v6: options.ip6Range }), taken, log })
-  const before = upstreamUrls(upstreamsOf(facts, listen.map(({ address }) => address)))
+  // Ourselves are never asked by ourselves.
+  const before = upstreamUrls(upstreamsOf(facts, ownServers(options, wanted)))
   const upstreams = options.upstreams.length > 0 || !options.configureResolver ? options.upstreams : before
   const stub = stubOf(before.length > 0 ? before : options.upstreams, options)
   const lookup = createHostLookup({ ...(stub && { stub }), isSynthetic: (address) => pool.contains(address) })
   if (options.assignment === 'synthetic') return { book: createSyntheticNames(pool, log), ranges: pool.ranges, lookup, upstreams }
   const book = createOriginalNames({ lookup: originalLookup(options, stub, lookup), taken, refresh, ipv6: options.ip6Range !== undefined, log })
   return { book, ranges: [], lookup, upstreams }
+}
+
+function ownServers({ resolver }: InterceptOptions, { servers }: ResolverWanted): string[] {
+  const listen = resolver.kind === 'server' ? resolver.listen : []
+  return [...listen, ...servers].map(({ address }) => address)
 }
 
 type StubLookup = (hostname: string) => Promise<readonly string[]>
@@ -68,13 +74,5 @@ function ownAddresses(): ReadonlySet<string> {
   }
 }
 
-/** Of a link that carries our setting in systemd-resolved: one of each tunneler on this host, from the address of the range on. */
-export function linkAddress(range: string, slot: number): string {
-  const [address = ''] = range.split('/')
-  const bytes = address.split('.').map(Number)
-  const value = bytes.reduce((sum, byte) => sum * 256 + byte, 0) + slot
-  return [24, 16, 8, 0].map((shift) => (value >>> shift) & 0xff).join('.')
-}
-
+/** Addresses of our links are not given to names. */
 const reservedAddresses = (range: string): ReadonlySet<string> => new Set(Array.from({ length: slotCount }, (_, slot) => linkAddress(range, slot)))
-

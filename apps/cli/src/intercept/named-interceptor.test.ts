@@ -38,8 +38,12 @@ describe('withNames', () => {
         return new Map(Object.entries(refused))
       },
       publish: () => events.push('publish'),
+      addressesOf: (name: string) => (name.endsWith('.idle.ziti') ? [] : ['10.0.0.1']),
     } as unknown as NameBook
-    const published = async (names: readonly string[]) => void events.push(`published ${names.join(' ')}`)
+    const published = async (names: readonly string[]) => {
+      events.push(`published ${names.join(' ')}`)
+      return new Map(names.includes('*.file.ziti') ? [['*.file.ziti', new CodedError('resolver.hosts-wildcard', 'no')]] : [])
+    }
     return { events, interceptor: withNames(recorder('inner', events), { book, published }), book }
   }
 
@@ -50,12 +54,24 @@ describe('withNames', () => {
     expect({ applied, failed }).toEqual({ applied: ['inner'], failed: [] })
   })
 
+  it('leaves out wildcards that stand for nothing yet', async () => {
+    const { events, interceptor } = setUp()
+    await interceptor.apply(tableOf({ idle: ['*.idle.ziti'], both: ['*.idle.ziti', 'web.ziti'], web: ['*.wild.ziti'] }))
+    expect(events).toContain('inner applies 1 2')
+  })
+
   it('blames a name without an address on the services that want it', async () => {
     const error = new CodedError('dns.pool-exhausted', 'none left')
     const { events, interceptor } = setUp({ 'web.ziti': error })
     const { failed } = await interceptor.apply(tableOf({ one: ['web.ziti'], two: ['web.ziti', 'db.ziti'] }))
     expect(failed).toEqual([{ service: 'one', error }, { service: 'two', error }])
     expect(events.at(-1)).toBe('published db.ziti')
+  })
+
+  it('blames a name that cannot be kept elsewhere on its services too', async () => {
+    const { interceptor } = setUp()
+    const { failed } = await interceptor.apply(tableOf({ web: ['web.ziti'], files: ['*.file.ziti'] }))
+    expect(failed).toEqual([{ service: 'files', error: expect.objectContaining({ code: 'resolver.hosts-wildcard' }) }])
   })
 
   it('reports what cannot be told, and goes on', async () => {

@@ -1,3 +1,4 @@
+import type { AddressPattern } from '@tunnel/config'
 import type { ApplyReport, Interceptor, InterceptTable } from '@tunnel/core'
 import type { CodedError } from '@tunnel/flow'
 import { toCodedError } from '@tunnel/flow'
@@ -6,8 +7,8 @@ import { wantedNames } from '../names/wanted-names.ts'
 
 export interface NamedInterceptorOptions {
   readonly book: NameBook
-  /** Names have been published: tells those who keep them elsewhere (a hosts file, the host's resolver). */
-  readonly published?: (names: readonly string[]) => Promise<void>
+  /** These names are answered now: for who keeps them elsewhere (a hosts file, the host's resolver). By name: why it cannot be kept. */
+  readonly published?: (names: readonly string[]) => Promise<ReadonlyMap<string, CodedError>>
 }
 
 /**
@@ -21,15 +22,26 @@ export function withNames(inner: Interceptor, { book, published }: NamedIntercep
     async apply(wanted) {
       const names = wantedNames(wanted)
       const refused = await book.assign([...names.keys()])
-      const report = await inner.apply(wanted)
+      const report = await inner.apply(withoutIdleWildcards(wanted, book))
       book.publish()
-      const failed = [...report.failed, ...failuresOf(names, refused)]
-      if (published) failed.push(...(await failureOf(() => published([...names.keys()].filter((name) => !refused.has(name))))))
+      const answered = [...names.keys()].filter((name) => !refused.has(name))
+      const failed = [...report.failed, ...failuresOf(names, refused), ...(await tell(names, () => published?.(answered)))]
       return { ...report, failed }
     },
     onRequest: (handler) => inner.onRequest(handler),
     close: () => inner.close(),
   }
+}
+
+/** A wildcard of `--ip-assignment original` stands for nothing until somebody asks for a name below it: that is no failure. */
+function withoutIdleWildcards(wanted: InterceptTable, book: NameBook): InterceptTable {
+  const isIdle = (pattern: AddressPattern): boolean => pattern.kind === 'wildcard' && book.addressesOf(`*${pattern.suffix}`).length === 0
+  if (!wanted.intercepts.some(({ intercept }) => intercept.addresses.some(isIdle))) return wanted
+  const intercepts = wanted.intercepts.map(({ service, intercept }) => ({
+    service,
+    intercept: { ...intercept, addresses: intercept.addresses.filter((pattern) => !isIdle(pattern)) },
+  }))
+  return { ...wanted, intercepts: intercepts.filter(({ intercept }) => intercept.addresses.length > 0) }
 }
 
 type Failures = ApplyReport['failed'][number][]
@@ -38,10 +50,9 @@ function failuresOf(names: ReadonlyMap<string, readonly string[]>, refused: Read
   return [...refused].flatMap(([name, error]) => (names.get(name) ?? []).map((service) => ({ service, error })))
 }
 
-async function failureOf(work: () => Promise<void>): Promise<Failures> {
+async function tell(names: ReadonlyMap<string, readonly string[]>, published: () => Promise<ReadonlyMap<string, CodedError>> | undefined): Promise<Failures> {
   try {
-    await work()
-    return []
+    return failuresOf(names, (await published()) ?? new Map())
   } catch (error) {
     return [{ service: '*', error: toCodedError(error, 'resolver.update-failed') }]
   }

@@ -10,7 +10,7 @@ export function hasNetAdmin(status: string): boolean {
   return effective !== undefined && ((BigInt(`0x${effective}`) >> netAdmin) & 1n) === 1n
 }
 
-export const privilegeRemedy =
+const privilegeRemedy =
   'run it with sudo, or as a service with AmbientCapabilities=CAP_NET_ADMIN CAP_NET_BIND_SERVICE (setcap on node would give it to every Node program); ' +
   "or use 'ziti-tunnel proxy', which needs no privilege"
 

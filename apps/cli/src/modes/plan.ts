@@ -11,17 +11,25 @@ import type { NameSystem } from '../intercept/name-system.ts'
 import { createUntouchedHost } from '../intercept/plan-host.ts'
 import { checkAbility } from '../intercept/privilege.ts'
 import { openTproxy } from '../intercept/tproxy.ts'
-import { wantedResolver } from '../intercept/transparent-host.ts'
 import type { LateOverlay } from '../late-overlay.ts'
 import { firstOpened } from '../late-overlay.ts'
 import type { Running } from '../lifetime.ts'
+import type { ProgramLog } from '../log/create-log.ts'
 import { wantedNames } from '../names/wanted-names.ts'
 import { createMarkedNetwork } from '../network/marked-network.ts'
 import { renderPlan } from '../plan/render-plan.ts'
-import { wildcardProblem } from '../resolver/hosts-file.ts'
+import { wildcardProblems } from '../resolver/hosts-file.ts'
+import { wantedResolver } from '../resolver/wanted-resolver.ts'
 import type { Session } from '../session.ts'
 
 const source: TableSource = { proxyConfigs: true, addresses: true }
+
+/** Of what is only thought of, complaints alone are worth a line. */
+function complaints(log: ProgramLog): ProgramLog {
+  return (severity, ...rest) => {
+    if (severity !== 'info' && severity !== 'debug') log(severity, ...rest)
+  }
+}
 
 /** `--plan`: logs in to know the services, prints what `run` would change of this host and how it would be undone, and ends. */
 export async function printPlan(session: Session, signal: AbortSignal): Promise<Running> {
@@ -30,9 +38,10 @@ export async function printPlan(session: Session, signal: AbortSignal): Promise<
   const identities = await loadIdentities(session)
   const facts = await detectResolver()
   const { intercept } = options
-  const listen = intercept.resolver.kind === 'server' ? intercept.resolver.listen : []
-  const names = createNameSystem({ options: intercept, facts, listen, log, refresh: () => {} })
-  const overlays = openOverlays(session, identities, createMarkedNetwork(names.lookup).path)
+  const wanted = wantedResolver(intercept, facts, 0)
+  const names = createNameSystem({ options: intercept, facts, wanted, log: complaints(log), refresh: () => {} })
+  const { connect } = createMarkedNetwork(names.lookup)
+  const overlays = openOverlays(session, identities, { connect })
   const giveUp = (): void => void closeAll(overlays)
   signal.addEventListener('abort', giveUp)
   try {
@@ -64,7 +73,7 @@ async function planAll(session: Session, table: InterceptTable, names: KnownName
   const wanted = [...wantedNames(table).keys()]
   const refused = await book.assign(wanted)
   book.publish()
-  const parts = { host: createUntouchedHost(), slot: 0, book, poolRanges: ranges, options: session.options.intercept, log: session.log }
+  const parts = { host: createUntouchedHost(), slot: 0, book, poolRanges: ranges, options: session.options.intercept, log: complaints(session.log) }
   const interceptor = await openTproxy(parts)
   try {
     const resolver = planNames(session, names, wanted)
@@ -80,8 +89,8 @@ function planNames({ options }: Session, { book, facts }: KnownNames, domains: r
   const { resolver } = intercept
   if (resolver.kind === 'none') return { changes: [], notes: [] }
   if (resolver.kind === 'file') {
-    const problem = wildcardProblem(resolver.path, domains)
-    return { changes: [planHostsFile(resolver.path, book.entries())], notes: problem ? [problem.message] : [] }
+    const notes = [...wildcardProblems(resolver.path, domains).values()].map(({ message }) => message)
+    return { changes: [planHostsFile(resolver.path, book.entries())], notes }
   }
   const listeners = resolver.listen.map(({ address, port }): HostChange => ({
     kind: 'listener.open',

@@ -15,7 +15,7 @@ export async function startProxy(session: Session, signal: AbortSignal, { specs,
   const { log } = session
   const listeners = specs.map(readSpec)
   checkPorts(listeners)
-  return startTunneler(session, signal, async () => {
+  return startTunneler(session, signal, () => {
     log('info', 'ziti-tunnel/subcmd.proxy', 'starting proxy interceptor', { bind })
     return openAlone({ interceptor: createProxyInterceptor({ bind, log }), table: { listeners, proxyConfigs: true } })
   })

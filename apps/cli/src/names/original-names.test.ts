@@ -29,9 +29,9 @@ describe('original names', () => {
     const { book, lines, ask } = setUp()
     await book.assign(['wttr.in', 'bogushost.net'])
     expect(book.addressesOf('wttr.in')).toEqual(['5.9.243.187', '2001:db8::1'])
-    expect(await ask('wttr.in')).toEqual([])
+    const early = ask('wttr.in')
     book.publish()
-    expect(await ask('wttr.in')).toEqual(['5.9.243.187'])
+    expect(await early).toEqual(['5.9.243.187'])
     expect(await ask('wttr.in', 'AAAA')).toEqual(['2001:db8::1'])
     expect(await ask('bogushost.net')).toEqual(['169.254.1.2'])
     expect(await ask('bogushost.net', 'AAAA')).toEqual([])
@@ -56,6 +56,18 @@ describe('original names', () => {
     expect(await ask('a.corp.test')).toEqual(['10.0.0.7'])
     expect(refreshes).toHaveLength(1)
     expect(await ask('corp.test')).toEqual([])
+  })
+
+  it('that are being intercepted are waited for, and nobody else is asked', async () => {
+    const { book, refreshes, ask } = setUp()
+    await book.assign(['*.corp.test'])
+    book.publish()
+    expect(await Promise.all([ask('a.corp.test'), ask('a.corp.test'), ask('A.corp.test', 'AAAA')])).toEqual([['10.0.0.7'], ['10.0.0.7'], []])
+    expect(refreshes).toHaveLength(1)
+    await book.assign(['*.corp.test', 'wttr.in'])
+    const early = ask('wttr.in')
+    book.publish()
+    expect(await early).toEqual(['5.9.243.187'])
   })
 
   it('give their addresses back', async () => {

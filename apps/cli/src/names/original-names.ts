@@ -118,9 +118,9 @@ class OriginalNames {
     if (question.type === 'PTR') return this.#pointer(question.key)
     const known = this.#published.get(question.key)
     if (known !== undefined) return answerOf(question, known)
-    if (!this.#wanted.matches(question.key) || this.#assigned.has(question.key)) return undefined
-    if (question.type !== 'A' && question.type !== 'AAAA') return undefined
-    if (this.#asked.size >= mostWildcardNames) return 'SERVFAIL'
+    if (!this.#wanted.matches(question.key) || (question.type !== 'A' && question.type !== 'AAAA')) return undefined
+    const isNew = !this.#assigned.has(question.key) && !this.#opening.has(question.key)
+    if (isNew && this.#asked.size >= mostWildcardNames) return 'SERVFAIL'
     return this.#open(question.key, signal).then(() => {
       const addresses = this.#published.get(question.key)
       return addresses === undefined ? 'SERVFAIL' : answerOf(question, addresses)
@@ -131,16 +131,24 @@ class OriginalNames {
   #open(name: string, signal: AbortSignal): Promise<void> {
     let opening = this.#opening.get(name)
     if (opening === undefined) {
-      this.#asked.add(name)
-      opening = this.#give(name).then(() => {
-        this.#options.refresh()
-        return new Promise<void>((resolve) => this.#applied.push(resolve))
-      })
+      opening = this.#assigned.has(name) ? this.#nextPublish() : this.#ask(name)
       this.#opening.set(name, opening)
       void opening.catch(() => {}).finally(() => this.#opening.delete(name))
     }
     const given = new Promise<void>((resolve) => signal.addEventListener('abort', () => resolve(), { once: true }))
     return Promise.race([opening, given])
+  }
+
+  async #ask(name: string): Promise<void> {
+    this.#asked.add(name)
+    await this.#give(name)
+    const published = this.#nextPublish()
+    this.#options.refresh()
+    await published
+  }
+
+  #nextPublish(): Promise<void> {
+    return new Promise((resolve) => this.#applied.push(resolve))
   }
 
   #pointer(key: string): Answer | undefined {

@@ -8,15 +8,17 @@ import { createSocketDialer } from '@tunnel/core'
 import type { UpstreamTransports } from '@tunnel/dns'
 import type { NetworkPath } from '@tunnel/edge'
 import type { Endpoint } from '@tunnel/flow'
+import { connectFirst } from '@tunnel/flow/node'
 import type { BatchedUdpSocket } from '@tunnel/linux'
-import { connectMarked, openUdpDescriptor, openUdpSocket, ownMark } from '@tunnel/linux'
-import { connectFirst } from './connect-first.ts'
+import { connectMarked, openTcpDescriptor, openUdpDescriptor, openUdpSocket, ownMark } from '@tunnel/linux'
 import type { HostLookup } from './host-lookup.ts'
 
 /** Everything that leaves this host on behalf of the tunneler: marked, so that interception leaves it alone. */
 export interface MarkedNetwork {
   /** For overlays. */
-  readonly path: NetworkPath
+  readonly connect: NonNullable<NetworkPath['connect']>
+  /** For their channels, by which all data go. */
+  readonly sockets: NonNullable<NetworkPath['sockets']>
   /** For hosted services. */
   readonly hostDialer: HostDialer
 }
@@ -36,15 +38,16 @@ export function createMarkedNetwork(lookup: HostLookup): MarkedNetwork {
     },
   }
   return {
-    path: {
-      async connect({ host, port }, signal) {
-        const socket = await connect({ address: host, port }, signal)
-        return socket.setNoDelay(true)
-      },
+    sockets: { resolve: lookup, open: openMarkedTcp },
+    async connect({ host, port }, signal) {
+      const socket = await connect({ address: host, port }, signal)
+      return socket.setNoDelay(true)
     },
     hostDialer: createSocketDialer(own),
   }
 }
+
+export const openMarkedTcp = (family: 4 | 6): number => openTcpDescriptor({ family, mark: ownMark })
 
 async function openMarkedUdp(family: 4 | 6, source: SocketTarget['source']): Promise<DatagramSocket> {
   const { address = family === 6 ? '::' : '0.0.0.0', port = 0 } = source ?? {}

@@ -35,7 +35,7 @@ export interface InterceptOptions {
 }
 
 export const defaultStateDirectory = '/var/lib/ziti-tunnel'
-export const interceptGroup = 'Transparent interception (run, tproxy):'
+const interceptGroup = 'Transparent interception (run, tproxy):'
 
 function oneOf<T extends string>(names: readonly T[]): (text: string) => T {
   return (text) => {
@@ -81,7 +81,7 @@ const looksAt: Readonly<Record<string, readonly string[]>> = {
   host: ['stateDir'],
 }
 
-export const isTransparent = (command: string | undefined): boolean => command === 'run' || command === 'tproxy'
+const isTransparent = (command: string | undefined): boolean => command === 'run' || command === 'tproxy'
 
 /** What was given to a command that does nothing with it. */
 export function ineffectiveInterceptOptions(program: Command): Option[] {

@@ -26,6 +26,10 @@ it('shows each change with its undo, and the text that it consists of', () => {
   )
 })
 
+it('says what goes with something else', () => {
+  expect(renderPlan([{ kind: 'iptables.intercept', summary: 'intercept', parameters: {} }])).toContain('undo: with the chain that it is in\n')
+})
+
 it('says when there is nothing to do, and keeps names from driving the terminal', () => {
   expect(renderPlan([])).toBe('Nothing would be changed.\n\n\nNothing was changed.\n')
   expect(renderPlan([{ kind: 'x', summary: 'a\u001b[31mb', parameters: {} }])).toContain('a\\u001b[31mb')

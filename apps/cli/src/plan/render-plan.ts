@@ -9,10 +9,16 @@ export function renderPlan(changes: readonly HostChange[], notes: readonly strin
   return `${head}\n\n${numbered.join('')}${remarks.length > 0 ? `\n${remarks.join('')}` : ''}\nNothing was changed.\n`
 }
 
+/** What ends with something else that has an undo of its own. */
+const ownEnd: Readonly<Record<string, string>> = {
+  'iptables.intercept': 'with the chain that it is in',
+  'resolved.set': 'by systemd-resolved, when the link is gone',
+}
+
 const indent = ' '.repeat(6)
 
 function renderChange({ kind, summary, parameters, undo }: HostChange, number: string): string {
-  const way = undo ? `undo: ${undo.summary}` : 'undo: by the kernel, when the process ends'
+  const way = `undo: ${undo?.summary ?? ownEnd[kind] ?? 'by the kernel, when the process ends'}`
   const body = Object.values(parameters).filter((value) => typeof value === 'string' && value.includes('\n'))
   const texts = body.flatMap((text) => String(text).trimEnd().split('\n')).map((line) => `${indent}  | ${escapeText(line)}\n`)
   return `${number}  ${kind.padEnd(18)} ${escapeText(summary)}\n${texts.join('')}${indent}${escapeText(way)}\n`

@@ -24,7 +24,8 @@ export async function openDnsService({ listen, resolvers, unanswerable, openUdp,
     resolvers,
     unanswerable,
     openUdp,
-    log,
+    // What it says about its listeners we say in the original's words.
+    log: (level, from, ...rest) => log(level === 'info' && from === 'dns/server.start' ? 'debug' : level, from, ...rest),
   })
   log('info', source, 'starting dns server...')
   try {

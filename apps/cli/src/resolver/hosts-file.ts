@@ -32,9 +32,8 @@ export function createHostsFile(host: HostState, path: string, slot: number): Ho
   }
 }
 
-/** A hosts file knows whole names only. Undefined when there is no wildcard among the names. */
-export function wildcardProblem(path: string, names: readonly string[]): CodedError | undefined {
-  const wildcards = names.filter(isWildcard)
-  if (wildcards.length === 0) return undefined
-  return new CodedError('resolver.hosts-wildcard', `${path} cannot hold ${wildcards.join(', ')}: services with wildcard names need the DNS server (--resolver udp://127.0.0.1:53)`)
+/** A hosts file knows whole names only: by wildcard, what there is to say. */
+export function wildcardProblems(path: string, names: readonly string[]): Map<string, CodedError> {
+  const message = (name: string): string => `${path} cannot hold ${name}: a service with a wildcard name needs the DNS server (--resolver udp://127.0.0.1:53)`
+  return new Map(names.filter(isWildcard).map((name) => [name, new CodedError('resolver.hosts-wildcard', message(name))]))
 }

@@ -248,6 +248,76 @@ export const errorGuide: Readonly<Record<string, ErrorAdvice>> = {
     meaning: 'A template in a config of the service is broken',
     next: 'Correct the template that the message names at the controller',
   },
+  'cli.no-interceptor': {
+    meaning: 'This host cannot intercept connections by any means that the program has',
+    next: "Read the lines before it, one for each means; 'ziti-tunnel doctor' shows what is missing",
+    inMessage: true,
+  },
+  'cli.no-privilege': {
+    meaning: 'The process may not change routes and firewall of this host',
+    next: 'Run it with sudo, or give the service CAP_NET_ADMIN; `proxy` and `host` need no privilege',
+    inMessage: true,
+  },
+  'cli.platform': {
+    meaning: 'The command needs Linux',
+    next: 'Use `proxy` for local ports, or `host` to host',
+    inMessage: true,
+  },
+  'status.none': {
+    meaning: 'No tunneler of this user is running',
+    next: 'Ask with sudo for one that was started with it, and with the same --state-dir',
+    inMessage: true,
+  },
+  'status.forbidden': {
+    meaning: 'The tunneler that runs belongs to another user',
+    next: 'Use sudo',
+    inMessage: true,
+  },
+  tproxy: {
+    meaning: 'An address of a service cannot be intercepted, or this host has no firewall that can',
+    next: 'Read the reason in the message; other services are not affected',
+    inMessage: true,
+  },
+  firewall: {
+    meaning: 'The firewall (nftables or iptables) refused what the interceptor wanted',
+    next: "Read the reason in the message; 'ziti-tunnel doctor' shows what this host can do, and --firewall chooses the other",
+    inMessage: true,
+  },
+  linux: {
+    meaning: 'A call to the kernel failed',
+    next: "Read the reason in the message; 'ziti-tunnel doctor' shows what is missing",
+    inMessage: true,
+  },
+  journal: {
+    meaning: 'The record of changes to this host cannot be kept, so none is made',
+    next: 'Correct the directory that the message names, or choose another with --state-dir',
+    inMessage: true,
+  },
+  resolver: {
+    meaning: "This host's resolver cannot be pointed to the tunneler",
+    next: 'Read the reason in the message; --resolver file:///etc/hosts does without',
+    inMessage: true,
+  },
+  dns: {
+    meaning: 'The DNS server of the tunneler cannot do what was asked of it',
+    next: 'Read the reason in the message',
+    inMessage: true,
+  },
+  'dns.port-in-use': {
+    meaning: 'Another program has the port of the DNS server',
+    next: 'Stop the program that the message names, or choose another address with --resolver',
+    inMessage: true,
+  },
+  'dns.pool-exhausted': {
+    meaning: 'There are more names of services than addresses in the range for them',
+    next: 'Choose a larger range with --dnsSvcIpRange (and --dnsSvcIp6Range)',
+    inMessage: true,
+  },
+  'dns.self-test': {
+    meaning: 'Programs of this host do not ask the DNS server of the tunneler, so they would not find services by name',
+    next: 'Use --configure-resolver, or follow the lines before it; --dns-self-test warn goes on without',
+    inMessage: true,
+  },
   'flow.reset': {
     meaning: 'The other end reset the connection',
     next: 'Look at the log of that end',

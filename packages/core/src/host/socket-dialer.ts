@@ -6,7 +6,7 @@ import { connect } from 'node:net'
 import type { Socket } from 'node:net'
 import { CodedError, isCodedError } from '@tunnel/flow'
 import type { DatagramFlow, Flow } from '@tunnel/flow'
-import { connectFlow, fromDatagramSocket, fromSocket } from '@tunnel/flow/node'
+import { connectFlow, fromAccepted, fromDatagramSocket, fromSocket } from '@tunnel/flow/node'
 import type { HostDialer, ServerTarget } from './host-dialer.ts'
 import { connectionBy, probeBySocket, probeHttp } from './probe-http.ts'
 
@@ -35,7 +35,7 @@ export function createSocketDialer(own?: OwnSockets): HostDialer {
 async function connectDirect(target: ServerTarget, own: OwnSockets | undefined, signal: AbortSignal): Promise<Flow> {
   const { address, port, source } = target
   try {
-    if (own) return fromSocket(await own.connectTcp(target, signal))
+    if (own) return fromAccepted(await own.connectTcp(target, signal)).flow
     return await connectFlow({
       host: address,
       port,

@@ -1,3 +1,4 @@
+import { copyBytes } from '@tunnel/flow'
 import { labelText, plainText, isPlain } from './name.ts'
 import { lowerCaseName, type DnsQuestion } from './question.ts'
 import { recordTypeName } from './record-type.ts'
@@ -32,7 +33,7 @@ export class AskedQuestions {
     const slot = hash & (slots - 1)
     const known = this.#slots[slot]
     if (known && isSame(known.bytes, message, from, to)) return known
-    const asked: Asked = { question: readQuestion(message, from, to), bytes: message.slice(from, to), memo: undefined }
+    const asked: Asked = { question: readQuestion(message, from, to), bytes: copyBytes(message.subarray(from, to)), memo: undefined }
     this.#slots[slot] = asked
     return asked
   }

@@ -1,4 +1,4 @@
-import type { Milliseconds } from '@tunnel/flow'
+import { copyBytes, type Milliseconds } from '@tunnel/flow'
 import { flag, typeNumber } from '../message/header.ts'
 import { parseOutline, type MessageOutline } from '../message/outline.ts'
 import type { DnsQuestion } from '../message/question.ts'
@@ -79,10 +79,10 @@ function keptMessage(raw: Uint8Array, question: DnsQuestion, limits: LifetimeLim
   const ttl = messageTtl(outline, question, limits)
   if (ttl <= 0) return undefined
   // A copy: the bytes may be a part of a larger buffer.
-  const bytes = raw.slice()
+  const bytes = copyBytes(raw)
   const places = outline.records.filter(({ type }) => type !== typeNumber.OPT).map(({ ttlAt, ttl: given }) => ({ ttlAt, given }))
   return kept(now, ttl, rcodeOf(outline) === rcodes.SERVFAIL, bytes.length + 24 * places.length, (ttlOf) => {
-    const aged = bytes.slice()
+    const aged = copyBytes(bytes)
     const view = new DataView(aged.buffer)
     for (const { ttlAt, given } of places) view.setUint32(ttlAt, ttlOf(given))
     return { raw: aged }

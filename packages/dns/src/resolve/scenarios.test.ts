@@ -157,6 +157,7 @@ describe.each([
     ['an upstream with a wrong id', { servers: ['wrong id'] }, expected],
     ['two silent ones, one after the other', { servers: ['silence', 'silence'], mode: 'serial' }, expected],
     ['an upstream that refuses: its own word', { servers: ['REFUSED'] }, 'REFUSED'],
+    ['an upstream that refuses without the question', { servers: ['bare REFUSED'] }, 'REFUSED'],
     ['an upstream that fails: its own word', { servers: ['SERVFAIL'] }, 'SERVFAIL'],
     ['an upstream that knows nothing: its own word', { servers: ['NXDOMAIN'] }, 'NXDOMAIN'],
   ])('%s', async (_, world, answer) => {

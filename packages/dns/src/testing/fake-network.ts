@@ -110,7 +110,7 @@ const rcodes: Readonly<Record<string, number>> = { NODATA: 0, FORMERR: 1, SERVFA
 
 /**
  * A server in a word, for tables: `A 10.0.0.1`, `A 10.0.0.1 ttl 300`, `NXDOMAIN`, `NXDOMAIN soa 60`, `SERVFAIL`, `silence`, `garbage`, `wrong id`,
- * `wrong question`, `other name`, `truncated`, each with `@200` behind it for a delay.
+ * `bare REFUSED` (without the question), `wrong question`, `other name`, `truncated`, each with `@200` behind it for a delay.
  */
 export function serverOf(words: string): FakeServer {
   const [what = '', delay = '0'] = words.split('@').map((part) => part.trim())
@@ -130,6 +130,10 @@ function bytesOf(what: string, query: FakeQuery): Uint8Array | undefined {
       return undefined
     case 'garbage':
       return Uint8Array.from([query.bytes[0] ?? 0, query.bytes[1] ?? 0, 0x81, 0x80, 0, 1, 0xff, 0xff, 0, 0, 0, 0, ...query.bytes.slice(12)])
+    case 'bare REFUSED':
+      return Uint8Array.from([query.bytes[0] ?? 0, query.bytes[1] ?? 0, 0x80, 5, 0, 0, 0, 0, 0, 0, 0, 0])
+    case 'bare NOERROR':
+      return Uint8Array.from([query.bytes[0] ?? 0, query.bytes[1] ?? 0, 0x80, 0, 0, 0, 0, 0, 0, 0, 0, 0])
     case 'wrong id':
       return responseTo(query, { id: ((query.id ?? 0) + 1) & 0xffff, answers: [a(name)] })
     case 'wrong question':

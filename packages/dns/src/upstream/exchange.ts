@@ -1,3 +1,4 @@
+import { copyBytes } from '@tunnel/flow'
 import { headerBytes, flag } from '../message/header.ts'
 
 /** One way to one server: a query goes out under an id of its own, and what comes back is its response or nothing. */
@@ -13,7 +14,7 @@ export interface Exchange {
 export const idOf = (message: Uint8Array): number => ((message[0] ?? 0) << 8) | (message[1] ?? 0)
 
 export function withId(query: Uint8Array, id: number): Uint8Array {
-  const copy = query.slice()
+  const copy = copyBytes(query)
   copy[0] = id >>> 8
   copy[1] = id & 0xff
   return copy

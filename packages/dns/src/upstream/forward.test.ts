@@ -41,6 +41,9 @@ describe('modes', () => {
     ['parallel', ['wrong question', 'NXDOMAIN @30'], 'NXDOMAIN', 5000],
     ['parallel', ['truncated', 'silence'], 'A 10.7.7.7', 0],
     ['parallel', ['A 1.1.1.1 @6000'], 'undefined', 5000],
+    ['parallel', ['bare REFUSED'], 'REFUSED', 0],
+    ['parallel', ['bare NOERROR'], 'undefined', 5000],
+    ['parallel', ['bare REFUSED', 'A 2.2.2.2 @10'], 'A 2.2.2.2', 10],
     ['serial', ['A 1.1.1.1 @500', 'A 2.2.2.2'], 'A 1.1.1.1', 500],
     ['serial', ['NXDOMAIN @10', 'A 2.2.2.2 @10'], 'A 2.2.2.2', 20],
     ['serial', ['NODATA @10', 'A 2.2.2.2'], 'NODATA', 10],
@@ -300,6 +303,10 @@ describe('addresses', () => {
       expect(() => forward([text])).toThrow(expect.objectContaining({ code: 'dns.bad-upstream' }))
     },
   )
+
+  it.each(['1.1.1.1', '1.1.1.1:5300', '2606:4700::1111', 'udp://[2606:4700::1111]:53', 'fe80::1%eth0', 'udp://[fe80::1%2]:53', 'TLS://9.9.9.9#dns.quad9.net', 'tcp://1.1.1.1/'])('takes %s', (text) => {
+    expect(() => forward([text])).not.toThrow()
+  })
 
   it.each([
     ['udp://127.0.0.1:53', 'udp://127.0.0.1:53'],

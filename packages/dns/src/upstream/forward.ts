@@ -1,10 +1,11 @@
 import { CodedError, isCodedError, silentLog, systemClock, type Clock, type Log, type Milliseconds } from '@tunnel/flow'
 import type { DnsQuestion } from '../message/question.ts'
+import { rcodeName } from '../message/rcode.ts'
 import type { Answer, ResolveContext, ResolverObject } from '../resolve/resolver.ts'
 import { createAskMany, type AskOne, type UpstreamMode } from './ask-modes.ts'
 import { nodeTransports } from './node-transports.ts'
 import type { UpstreamTransports } from './transports.ts'
-import { createUpstream, type Upstream } from './upstream.ts'
+import { createUpstream, type Upstream, type UpstreamAnswer } from './upstream.ts'
 import { isOwnAddress, parseUpstream } from './upstream-address.ts'
 
 export interface ForwardOptions extends Partial<UpstreamTransports> {
@@ -86,7 +87,7 @@ class Forwarder implements ForwardResolver {
     try {
       const answer = await this.#askMany(upstreams, (upstream, patience) => this.#askOne(upstream, patience, () => upstream.ask(question, wishes, patience)), signal)
       this.#counters[answer ? 'answered' : 'unanswered'] += 1
-      return answer && { raw: answer.raw }
+      return answer && toAnswer(answer)
     } finally {
       this.#underWay -= 1
     }
@@ -120,6 +121,12 @@ class Forwarder implements ForwardResolver {
     const own = ownAddresses(this.#options)
     return own.length === 0 ? this.#upstreams : this.#upstreams.filter(({ address }) => !isOwnAddress(address, own))
   }
+}
+
+/** A server that did not read so far as the question leaves it out: only its word is passed on. */
+function toAnswer({ raw, rcode }: UpstreamAnswer): Answer {
+  const questions = raw[5] ?? 0
+  return questions === 1 ? { raw } : { records: [], rcode: rcodeName(rcode) }
 }
 
 function ownAddresses({ own = [] }: ForwardOptions): readonly string[] {

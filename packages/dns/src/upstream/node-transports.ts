@@ -1,6 +1,6 @@
 import type { Socket } from 'node:dgram'
 import type { Duplex } from 'node:stream'
-import type { Endpoint } from '@tunnel/flow'
+import { copyBytes, type Endpoint } from '@tunnel/flow'
 import type { DatagramPort } from '../server/datagram-port.ts'
 import type { UpstreamTransports } from './transports.ts'
 
@@ -44,7 +44,7 @@ function connectedPort(socket: Socket, to: Endpoint): DatagramPort {
     },
     send(data) {
       // A callback, so that an error is not thrown: it means that the datagram is lost, and also comes as an event.
-      if (isOpen) socket.send(data.slice(), (error) => error && isOpen && socket.emit('error', error))
+      if (isOpen) socket.send(copyBytes(data), (error) => error && isOpen && socket.emit('error', error))
       return isOpen
     },
     close() {

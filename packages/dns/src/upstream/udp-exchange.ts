@@ -1,8 +1,9 @@
-import { CodedError, formatEndpoint, type Clock, type Endpoint, type Milliseconds } from '@tunnel/flow'
+import { CodedError, copyBytes, formatEndpoint, type Clock, type Endpoint, type Milliseconds } from '@tunnel/flow'
 import { formatIpAddress, parseIpAddress } from '../pool/ip-address.ts'
 import type { DatagramPort } from '../server/datagram-port.ts'
 import { answersQuery, freshId, idOf, withId, type Exchange } from './exchange.ts'
 import type { UpstreamTransports } from './transports.ts'
+import { withoutZone } from './upstream-address.ts'
 
 export interface UdpExchangeOptions {
   readonly to: Endpoint
@@ -110,7 +111,7 @@ class UdpExchange implements Exchange {
     const waiting = lane.waiting.get(id)
     // RFC 5452 9.1. Whatever does not fit is passed over: the right answer may still come.
     if (!waiting || !isSameEndpoint(from, this.#options.to) || !answersQuery(waiting.query, data, this.#options.exactCase)) return this.#options.onStray?.()
-    this.#settle(lane, id)?.resolve(data.slice())
+    this.#settle(lane, id)?.resolve(copyBytes(data))
   }
 
   #settle(lane: Lane, id: number): Waiting | undefined {
@@ -146,8 +147,9 @@ class UdpExchange implements Exchange {
 function isSameEndpoint(left: Endpoint, right: Endpoint): boolean {
   if (left.port !== right.port) return false
   if (left.address === right.address) return true
-  const parsed = parseIpAddress(left.address)
-  return parsed !== undefined && formatIpAddress(parsed) === right.address
+  // A zone has a name and a number; which of them a socket gives is its own affair.
+  const parsed = parseIpAddress(withoutZone(left.address))
+  return parsed !== undefined && formatIpAddress(parsed) === withoutZone(right.address)
 }
 
 export function unreachable(to: Endpoint, why: string, cause?: unknown): CodedError {

@@ -1,6 +1,6 @@
 import { CodedError, type Clock, type Milliseconds } from '@tunnel/flow'
 import { flag, headerBytes, optBytes } from '../message/header.ts'
-import { parseOutline } from '../message/outline.ts'
+import { parseMessage } from '../message/message.ts'
 import { encodeQuery } from '../message/query.ts'
 import type { DnsQuestion } from '../message/question.ts'
 import { recordTypeNumber } from '../message/record-type.ts'
@@ -127,7 +127,8 @@ async function askBoth({ exchanges, signal }: Asking, query: Uint8Array): Promis
 
 function checked({ question, options }: Asking, raw: Uint8Array): UpstreamAnswer {
   const rcode = (raw[3] ?? 0) & flag.rcode
-  const outline = parseOutline(raw)
+  // The data of the records as well: what is broken would be somebody else's trouble behind us.
+  const outline = parseMessage(raw)?.outline
   const type = recordTypeNumber(question.type)
   if (outline && (outline.flags & flag.truncated) === 0 && type !== undefined) {
     if (finalName(outline, { key: question.key, type }) !== undefined) return { raw, rcode }

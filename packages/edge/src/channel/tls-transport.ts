@@ -1,6 +1,7 @@
 import { isIP, type Socket } from 'node:net'
 import { connect, type ConnectionOptions as TlsOptions, type TLSSocket } from 'node:tls'
 import { CodedError, toCodedError, type Milliseconds } from '@tunnel/flow'
+import { connectOwn } from './connect-own.ts'
 import { openSocket } from '../controller/open-socket.ts'
 import type { NetworkPath, RouterAddress, TlsCredentials } from '../controller/types.ts'
 import type { Channel, ChannelTransport } from './channel.ts'
@@ -85,13 +86,18 @@ export class TlsTransport implements ChannelTransport {
       ALPNProtocols: ['ziti-edge'],
       minVersion: 'TLSv1.2',
     }
+    const { reader } = channel
+    const onread = { buffer: () => reader.tail(), callback: (bytes: number) => (reader.filled(bytes), true) }
+    if (path.proxy === undefined && path.sockets !== undefined) {
+      return tuned(await connectOwn({ ...options, onread } as TlsOptions, path.sockets, signal).catch((error: unknown) => {
+        throw unreachable(router.url, toCodedError(error, 'channel.unreachable'))
+      }))
+    }
     if (path.proxy !== undefined || path.connect !== undefined) {
       // Node ignores `onread` on a socket that is given to it, so these bytes are copied once.
       const secured = connect({ ...options, socket: await this.#ownSocket(signal) })
       return tuned(secured).on('data', (chunk: Uint8Array) => channel.reader.push(chunk))
     }
-    const { reader } = channel
-    const onread = { buffer: () => reader.tail(), callback: (bytes: number) => (reader.filled(bytes), true) }
     return tuned(connect({ ...options, ...(path.lookup && { lookup: path.lookup }), onread } as TlsOptions))
   }
 }

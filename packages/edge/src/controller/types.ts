@@ -13,9 +13,19 @@ export type Connect = (target: { readonly host: string; readonly port: number },
 /** The shape of `dns.lookup`. */
 export type Lookup = LookupFunction
 
+/** Sockets of one's own for the channels to routers, which Node reads as fast as those that it makes itself. */
+export interface SocketSource {
+  /** All addresses of a host, the best first; rejects when it has none. */
+  resolve(host: string): Promise<readonly string[]>
+  /** The descriptor of a TCP socket that is not connected; it is Node's from then on. */
+  open(family: 4 | 6): number
+}
+
 /** How connections leave this host. All members are optional: plain sockets, the system's look-up, no proxy. */
 export interface NetworkPath {
   readonly connect?: Connect
+  /** Wins over `connect` for channels, unless a proxy is in the way. */
+  readonly sockets?: SocketSource
   /** Used when `connect` is absent, which resolves by itself. */
   readonly lookup?: Lookup
   /** `http://user:password@host:port` of a proxy that knows CONNECT. */

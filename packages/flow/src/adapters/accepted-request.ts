@@ -8,8 +8,8 @@ import { fromAccepted, type AcceptedFlow } from './accepted.ts'
 export interface AcceptedRequestOptions {
   /** Of listeners that belong to a service. */
   readonly service?: string
-  /** The connection is over, answered or not. */
-  readonly onClose?: () => void
+  /** The connection is over, answered or not. `ended`: our half by a FIN, so that the kernel may still be sending what was before it. */
+  readonly onClose?: (ended: boolean) => void
 }
 
 /**
@@ -32,8 +32,9 @@ export class AcceptedRequest implements TcpRequest {
     const { remoteAddress, remotePort, localAddress, localPort } = this.#accepted.socket
     this.from = { address: unmapAddress(remoteAddress ?? ''), port: remotePort ?? 0 }
     this.to = { address: unmapAddress(localAddress ?? ''), port: localPort ?? 0 }
-    this.#accepted.socket.once('close', this.#onClose)
-    if (onClose) this.#accepted.socket.once('close', onClose)
+    const { socket: connection } = this.#accepted
+    connection.once('close', this.#onClose)
+    if (onClose) connection.once('close', (failed) => onClose(!failed && connection.writableFinished))
   }
 
   accept(): Flow {

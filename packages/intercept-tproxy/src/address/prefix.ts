@@ -12,6 +12,8 @@ export interface AddressRange {
 /** A network, or with the full length one address. Two prefixes lie apart, or one contains the other. */
 export interface Prefix extends AddressRange {
   readonly length: number
+  /** As routes are written, a single address with its length too: `10.0.0.0/8`, `fd00::1/128`. Equal for equal prefixes. */
+  readonly cidr: string
 }
 
 export const addressBits = { 4: 32, 6: 128 } as const
@@ -21,7 +23,7 @@ export const families: readonly Family[] = [4, 6]
 export function prefixOf(family: Family, address: bigint, length: number = addressBits[family]): Prefix {
   const hostBits = BigInt(addressBits[family] - length)
   const low = (address >> hostBits) << hostBits
-  return { family, low, high: low | ((1n << hostBits) - 1n), length }
+  return { family, low, high: low | ((1n << hostBits) - 1n), length, cidr: `${formatAddress(family, low)}/${length}` }
 }
 
 /** `10.1.0.0/16`, `fd00::1`; undefined for all else. */
@@ -43,14 +45,9 @@ export function formatAddress(family: Family, value: bigint): string {
   return new SocketAddress({ address: groups.join(':'), family: 'ipv6' }).address
 }
 
-/** As routes are written: `10.0.0.0/8`, and a single address with its length too. */
-export function formatCidr({ family, low, length }: Prefix): string {
-  return `${formatAddress(family, low)}/${length}`
-}
-
-/** As people and iptables write it: a single address has no length. */
-export function formatPrefix(prefix: Prefix): string {
-  return prefix.length === addressBits[prefix.family] ? formatAddress(prefix.family, prefix.low) : formatCidr(prefix)
+/** As people write it: a single address has no length. */
+export function formatPrefix({ family, length, cidr }: Prefix): string {
+  return length === addressBits[family] ? cidr.slice(0, cidr.lastIndexOf('/')) : cidr
 }
 
 export function contains(outer: AddressRange, inner: AddressRange): boolean {

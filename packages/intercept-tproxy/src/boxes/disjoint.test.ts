@@ -1,7 +1,7 @@
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
 import { parsePrefix, prefixOf, type AddressRange, type Prefix } from '../address/prefix.ts'
-import { boxKey, byKey, compareBoxes, type Box } from './box.ts'
+import { byKey, compareBoxes, type Box } from './box.ts'
 import { disjointBoxes, type Wish } from './disjoint.ts'
 
 const prefix = (text: string): Prefix => parsePrefix(text)!
@@ -11,7 +11,7 @@ const wish = (to: string, low: number, high = low, from?: string, protocol: 'tcp
   ports: { low, high },
   ...(from !== undefined && { from: prefix(from) }),
 })
-const keys = (wishes: Wish[], holes: string[] = []) => disjointBoxes(wishes, holes.map(prefix)).map(boxKey)
+const keys = (wishes: Wish[], holes: string[] = []) => disjointBoxes(wishes, holes.map(prefix)).map(({ key }) => key)
 
 describe('disjoint boxes', () => {
   it('are the wishes themselves where nothing overlaps', () => {
@@ -76,7 +76,7 @@ describe('disjoint boxes', () => {
                 const wanted = wishes.some(at) && !holes.some((hole) => covers(hole, to))
                 if (found.length > 0 !== wanted) throw new Error(`${to} ${from} ${protocol} ${port}: wanted ${wanted}`)
                 if (found.filter((box) => box.from === undefined).length > 1 || found.filter((box) => box.from).length > 1) {
-                  throw new Error(`twice: ${found.map(boxKey)}`)
+                  throw new Error(`twice: ${found.map(({ key }) => key)}`)
                 }
               }
       }),
@@ -92,7 +92,7 @@ describe('disjoint boxes', () => {
     const after = byKey(disjointBoxes([...all, wish('100.100.0.1', 70, 8443)]))
     expect(performance.now() - start).toBeLessThan(1_000)
     const { added, removed } = compareBoxes(before, after)
-    expect(added.map(boxKey)).toEqual(['tcp 100.100.0.1:81-5431', 'tcp 100.100.0.1:5433-8443'])
+    expect(added.map(({ key }) => key)).toEqual(['tcp 100.100.0.1:81-5431', 'tcp 100.100.0.1:5433-8443'])
     expect(removed).toEqual([])
   })
 })

@@ -1,6 +1,6 @@
 import type { Protocol } from '@tunnel/flow'
 import { contains, overlaps, type AddressRange, type Prefix } from '../address/prefix.ts'
-import type { Box } from './box.ts'
+import { createBox, type Box } from './box.ts'
 import { subtract, unite, type Interval, type Intervals } from './intervals.ts'
 
 /** What one service wants. The space of several may overlap in every way. */
@@ -25,7 +25,9 @@ export function disjointBoxes(wishes: Iterable<Wish>, holes: readonly AddressRan
   for (const node of nodesOf(wishes)) {
     for (let last = outer.at(-1); last && !contains(last.to, node.to); last = outer.at(-1)) outer.pop()
     const parts = cutOut(node.to, holes)
-    if (parts.length > 0) {
+    const [part] = parts
+    if (node.only && outer.length === 0 && part === node.to) boxes.push(boxOfWish(node.only))
+    else if (parts.length > 0) {
       for (const { from, ports } of remainderOf(node, outer)) {
         for (const interval of ports) for (const to of parts) boxes.push(boxOf(to, interval, from))
       }
@@ -38,6 +40,8 @@ export function disjointBoxes(wishes: Iterable<Wish>, holes: readonly AddressRan
 /** All that is wanted of one prefix. */
 interface Node {
   readonly to: Prefix
+  /** Where that is one wish without a source, as of most services. */
+  readonly only: Wish | undefined
   /** By source; what has none comes first. */
   readonly groups: readonly Group[]
 }
@@ -51,23 +55,39 @@ interface Group {
 const firstPort = { tcp: 0, udp: 131_072 } as const
 
 function nodesOf(wishes: Iterable<Wish>): Node[] {
-  const nodes = new Map<string, { to: Prefix; groups: Map<string, { from: Prefix | undefined; ports: Interval[] }> }>()
-  for (const { to, protocol, ports, from } of wishes) {
-    const key = prefixKey(to)
-    let node = nodes.get(key)
-    if (!node) nodes.set(key, (node = { to, groups: new Map() }))
-    const source = from ? prefixKey(from) : ''
-    let group = node.groups.get(source)
-    if (!group) node.groups.set(source, (group = { from, ports: [] }))
-    group.ports.push({ low: firstPort[protocol] + ports.low, high: firstPort[protocol] + ports.high })
+  const byPrefix = new Map<string, Wish[]>()
+  for (const wish of wishes) {
+    const present = byPrefix.get(wish.to.cidr)
+    if (present) present.push(wish)
+    else byPrefix.set(wish.to.cidr, [wish])
   }
-  return [...nodes.values()]
-    .map(({ to, groups }) => ({ to, groups: [...groups.values()].map(({ from, ports }) => ({ from, ports: unite(ports) })) }))
-    .sort(outerFirst)
+  const nodes: Node[] = []
+  for (const list of byPrefix.values()) {
+    const [first] = list
+    if (first) nodes.push({ to: first.to, only: list.length === 1 && !first.from ? first : undefined, groups: groupsOf(list) })
+  }
+  return nodes.sort(outerFirst)
 }
 
-function prefixKey({ family, low, length }: Prefix): string {
-  return `${family}/${low}/${length}`
+function groupsOf(wishes: readonly Wish[]): Group[] {
+  const groups = new Map<string, { from: Prefix | undefined; ports: Interval[] }>()
+  for (const { protocol, ports, from } of wishes) {
+    const source = from?.cidr ?? ''
+    const interval = { low: firstPort[protocol] + ports.low, high: firstPort[protocol] + ports.high }
+    const group = groups.get(source)
+    if (group) group.ports.push(interval)
+    else groups.set(source, { from, ports: [interval] })
+  }
+  return [...groups.values()].map(({ from, ports }) => ({ from, ports: unite(ports) }))
+}
+
+/** Wishes are immutable, and come again with every table. */
+const remembered = new WeakMap<Wish, Box>()
+
+function boxOfWish(wish: Wish): Box {
+  let box = remembered.get(wish)
+  if (!box) remembered.set(wish, (box = createBox(wish.protocol, wish.to, wish.ports)))
+  return box
 }
 
 function outerFirst({ to: a }: Node, { to: b }: Node): number {
@@ -123,8 +143,7 @@ function without(part: AddressRange, hole: AddressRange): AddressRange[] {
   return hole.high < high ? [...below, { family, low: hole.high + 1n, high }] : below
 }
 
-function boxOf({ family, low, high }: AddressRange, interval: Interval, from: AddressRange | undefined): Box {
+function boxOf(to: AddressRange, interval: Interval, from: AddressRange | undefined): Box {
   const protocol = interval.low < firstPort.udp ? 'tcp' : 'udp'
-  const ports = { low: interval.low - firstPort[protocol], high: interval.high - firstPort[protocol] }
-  return { to: { family, low, high }, protocol, ports, ...(from && { from: { family: from.family, low: from.low, high: from.high } }) }
+  return createBox(protocol, to, { low: interval.low - firstPort[protocol], high: interval.high - firstPort[protocol] }, from)
 }

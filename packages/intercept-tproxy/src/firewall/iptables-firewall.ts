@@ -1,4 +1,4 @@
-import { isCodedError } from '@tunnel/flow'
+import { isCodedError, type HostChange } from '@tunnel/flow'
 import {
   openIptables,
   planOwnedChain,
@@ -8,19 +8,21 @@ import {
   type IptablesChange,
   type IptablesControl,
   type IptablesRule,
-  type OwnedChain,
 } from '@tunnel/linux'
 import { families, type Family } from '../address/prefix.ts'
 import type { Numbers } from '../wanted/numbers.ts'
 import { emptyTarget, type Firewall, type FirewallTarget, type ListenerPorts } from './firewall.ts'
-import { ownTrafficRule, rulesOf, type ChainRules } from './iptables-rules.ts'
+import { ownTrafficRule, refusalRules, rulesOf, type ChainRules } from './iptables-rules.ts'
 
 const table = 'mangle'
 const hook = 'PREROUTING'
 
-/** The chain of one family: what a plan names, and `HostState` undoes. */
-export function interceptChain(numbers: Numbers, family: Family): OwnedChain {
-  return { family, table, chain: numbers.chain, hook, owner: numbers.table }
+/** Everything that is made before the first rule of a family. */
+export function planChains(numbers: Numbers, family: Family): HostChange[] {
+  const intercept = planOwnedChain({ family, table, chain: numbers.chain, hook, owner: numbers.table }, [ownTrafficRule])
+  if (family === 6) return [intercept]
+  const refuse = planOwnedChain({ family, table: 'filter', chain: numbers.refuseChain, hook: 'INPUT', owner: numbers.table, first: true }, refusalRules)
+  return [intercept, refuse]
 }
 
 /** Looks whether iptables can be used; changes nothing. Rejects with its words, or the original's where it is missing. */
@@ -82,16 +84,16 @@ class IptablesFirewall implements Firewall {
   }
 
   async close(): Promise<void> {
-    const chains = [...this.#present.keys()].map((family) => planOwnedChain(interceptChain(this.#numbers, family), [ownTrafficRule]))
+    const chains = [...this.#present.keys()].flatMap((family) => planChains(this.#numbers, family))
     this.#present.clear()
-    await this.#host.revert(chains.reverse())
+    await this.#host.revert(chains)
   }
 
   async #updateFamily(target: FirewallTarget, family: Family): Promise<void> {
     const rules = keyed(rulesOf(target, family, this.#numbers, this.#ports))
     if (!this.#present.has(family)) {
       if (rules.intercepts.size === 0) return
-      await this.#host.apply([planOwnedChain(interceptChain(this.#numbers, family), [ownTrafficRule])])
+      await this.#host.apply(planChains(this.#numbers, family))
       this.#present.set(family, emptyRules)
     }
     const changes = differences(this.#numbers.chain, this.#present.get(family) ?? emptyRules, rules)

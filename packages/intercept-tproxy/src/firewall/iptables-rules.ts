@@ -1,11 +1,21 @@
 import { ownMark, ownMask, type IptablesRule, type TproxyTarget } from '@tunnel/linux'
-import { addressBits, formatCidr, formatPrefix, overlaps, parsePrefix, type Family, type Prefix } from '../address/prefix.ts'
+import { overlaps, parsePrefix, type Family, type Prefix } from '../address/prefix.ts'
 import type { Claim } from '../wanted/claim.ts'
 import type { Numbers } from '../wanted/numbers.ts'
 import type { FirewallTarget, ListenerPorts } from './firewall.ts'
 
 /** What the chain begins with: packets of tunnelers are never intercepted. */
 export const ownTrafficRule: IptablesRule = { mark: { value: ownMark, mask: ownMask }, target: 'RETURN' }
+
+/**
+ * Our routes bring a destination here with all its ports. To those that nobody intercepts the kernel itself has no answer: it sends
+ * no reset from an IPv4 address that is not in the table `local` (ip_route_output_key, 6.18), so clients would wait for minutes.
+ */
+export const refusalRules: readonly IptablesRule[] = [
+  ownTrafficRule,
+  { transparentSocket: true, target: 'RETURN' },
+  { protocol: 'tcp', mark: { value: 0, mask: ~ownMask >>> 0 }, destinationType: 'UNICAST', target: { reject: 'tcp-reset' } },
+]
 
 export interface ChainRules {
   /** Before all others. */
@@ -39,16 +49,15 @@ export function rulesOf({ claims, own, lingering }: FirewallTarget, family: Fami
 /** One for each address of this host that lies within a claim: what is for the host itself stays its own. */
 function ownAddressRules(claims: readonly Claim[], own: readonly Prefix[]): IptablesRule[] {
   const inside = own.filter((address) => claims.some(({ to }) => overlaps(to, address)))
-  return inside.map((address) => ({ destination: formatCidr(address), target: 'RETURN' }))
+  return inside.map((address) => ({ destination: address.cidr, target: 'RETURN' }))
 }
 
 /** The rules of one claim as the original makes them, one for each source that is allowed. */
 function claimRules({ service, to, protocol, ports, sources }: Claim, target: TproxyTarget): IptablesRule[] {
-  const rule: IptablesRule = { comment: service, destination: formatCidr(to), protocol, destinationPorts: ports, target }
-  return sources ? sources.map((source) => ({ ...rule, source: formatCidr(source) })) : [rule]
+  const rule: IptablesRule = { comment: service, destination: to.cidr, protocol, destinationPorts: ports, target }
+  return sources ? sources.map((source) => ({ ...rule, source: source.cidr })) : [rule]
 }
 
 function withLength(address: string): string {
-  const prefix = parsePrefix(address)
-  return prefix ? `${formatPrefix(prefix)}/${addressBits[prefix.family]}` : address
+  return parsePrefix(address)?.cidr ?? address
 }

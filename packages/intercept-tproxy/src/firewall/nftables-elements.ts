@@ -1,21 +1,46 @@
-import { addElements, deleteElements, type NftChange, type NftSet, type SetElement } from '@tunnel/linux'
+import { addElements, deleteElements, flushSet, type NftChange, type NftSet, type SetElement } from '@tunnel/linux'
 import { formatAddress, type AddressRange } from '../address/prefix.ts'
-import type { Box } from '../boxes/box.ts'
+import { compareBoxes, type Box } from '../boxes/box.ts'
 import type { LingeringFlow } from '../flows/live-flows.ts'
 import { nftSets } from './nftables-rules.ts'
 
-/** Boxes and flows as elements of their sets, one change for each set that is concerned. */
-export function elementChanges(how: 'add' | 'delete', boxes: readonly Box[], flows: readonly LingeringFlow[]): NftChange[] {
-  const elements = new Map<NftSet, SetElement[]>()
-  const put = (set: NftSet, element: SetElement): void => {
-    const present = elements.get(set)
-    if (present) present.push(element)
-    else elements.set(set, [element])
+/** What leads from the elements of some boxes to those of others. */
+export function boxChanges(before: ReadonlyMap<string, Box>, after: ReadonlyMap<string, Box>): NftChange[] {
+  const { added, removed } = compareBoxes(before, after)
+  const fresh = bySet(added)
+  const gone = bySet(removed)
+  // Removing single ranges takes the kernel long: what loses most of its elements is emptied, and filled with the rest.
+  const present = gone.size > 0 ? bySet(before.values()) : new Map<NftSet, Box[]>()
+  const emptied = new Set([...gone].filter(([set, boxes]) => boxes.length > (present.get(set)?.length ?? 0) / 2).map(([set]) => set))
+  if (emptied.size > 0) for (const [set, boxes] of bySet(after.values())) if (emptied.has(set)) fresh.set(set, boxes)
+  return [
+    ...[...gone].map(([set, boxes]) => (emptied.has(set) ? flushSet(set) : deleteElements(set, boxes.map(elementOfBox)))),
+    ...[...fresh].map(([set, boxes]) => addElements(set, boxes.map(elementOfBox))),
+  ]
+}
+
+export function flowChanges(how: typeof addElements | typeof deleteElements, flows: readonly LingeringFlow[]): NftChange[] {
+  return [...grouped(flows, ({ family }) => nftSets.lingering[family])].map(([set, list]) => how(set, list.map(elementOfFlow)))
+}
+
+function bySet(boxes: Iterable<Box>): Map<NftSet, Box[]> {
+  return grouped(boxes, (box) => nftSets[kindOf(box)][box.to.family])
+}
+
+function grouped<T>(values: Iterable<T>, setOf: (value: T) => NftSet): Map<NftSet, T[]> {
+  const groups = new Map<NftSet, T[]>()
+  for (const value of values) {
+    const set = setOf(value)
+    const group = groups.get(set)
+    if (group) group.push(value)
+    else groups.set(set, [value])
   }
-  for (const box of boxes) put(nftSets[box.from ? 'from' : 'to'][box.to.family], elementOfBox(box))
-  for (const flow of flows) put(nftSets.lingering[flow.family], elementOfFlow(flow))
-  const change = how === 'add' ? addElements : deleteElements
-  return [...elements].map(([set, list]) => change(set, list))
+  return groups
+}
+
+function kindOf({ to, ports, from }: Box): 'exact' | 'to' | 'from' {
+  if (from) return 'from'
+  return to.low === to.high && ports.low === ports.high ? 'exact' : 'to'
 }
 
 function elementOfBox({ to, protocol, ports, from }: Box): SetElement {
@@ -30,4 +55,3 @@ function elementOfFlow({ protocol, from, to }: LingeringFlow): SetElement {
 function rangeOf({ family, low, high }: AddressRange): string | { from: string; to: string } {
   return low === high ? formatAddress(family, low) : { from: formatAddress(family, low), to: formatAddress(family, high) }
 }
-

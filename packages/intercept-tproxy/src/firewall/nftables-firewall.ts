@@ -1,10 +1,9 @@
-import { openOwnerTable, type NftChange, type OwnerTable } from '@tunnel/linux'
-import { compareBoxes } from '../boxes/box.ts'
+import { addElements, deleteElements, openOwnerTable, type NftChange, type OwnerTable } from '@tunnel/linux'
 import { flowKey, type LingeringFlow } from '../flows/live-flows.ts'
 import type { Claim } from '../wanted/claim.ts'
 import type { Numbers } from '../wanted/numbers.ts'
 import { emptyTarget, type Firewall, type FirewallTarget, type ListenerPorts } from './firewall.ts'
-import { elementChanges } from './nftables-elements.ts'
+import { boxChanges, flowChanges } from './nftables-elements.ts'
 import { baseChanges, replaceRules } from './nftables-rules.ts'
 
 /** Programs take ports from here up for their own ends of connections (ip_local_port_range never begins below). */
@@ -51,13 +50,13 @@ class NftablesFirewall implements Firewall {
 
   #changesTo(target: FirewallTarget): NftChange[] {
     const before = this.#target
-    const boxes = compareBoxes(before.boxes, target.boxes)
     const flows = compareFlows(before.lingering, target.lingering)
     const guardReplies = mayMeetReplies(target.claims.values())
     return [
       ...(guardReplies === mayMeetReplies(before.claims.values()) ? [] : replaceRules(this.#numbers, this.#ports, { guardReplies })),
-      ...elementChanges('delete', boxes.removed, flows.removed),
-      ...elementChanges('add', boxes.added, flows.added),
+      ...flowChanges(deleteElements, flows.removed),
+      ...flowChanges(addElements, flows.added),
+      ...boxChanges(before.boxes, target.boxes),
     ]
   }
 }

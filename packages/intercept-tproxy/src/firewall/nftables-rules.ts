@@ -11,6 +11,7 @@ import {
   nftSet,
   ownMark,
   ownMask,
+  reject,
   setMark,
   tproxy,
   type NftChange,
@@ -18,8 +19,16 @@ import {
 import type { ListenerPorts } from './firewall.ts'
 import type { Numbers } from '../wanted/numbers.ts'
 
-/** Intercepted destinations, by address, protocol and port; with `from`, by the source address too. */
+/**
+ * Intercepted destinations, by address, protocol and port; with `from`, by the source address too. Single addresses with a single port
+ * have a hash of their own: the kernel adds, removes and finds elements there in the same time however many there are; in
+ * its sets of ranges each removal costs as much as there are elements.
+ */
 export const nftSets = {
+  exact: {
+    4: nftSet('exact4', ['ipv4_addr', 'inet_proto', 'inet_service']),
+    6: nftSet('exact6', ['ipv6_addr', 'inet_proto', 'inet_service']),
+  },
   to: {
     4: nftSet('to4', ['ipv4_addr', 'inet_proto', 'inet_service'], { interval: true }),
     6: nftSet('to6', ['ipv6_addr', 'inet_proto', 'inet_service'], { interval: true }),
@@ -36,7 +45,11 @@ export const nftSets = {
 } as const
 
 const manglePriority = -150
+const filterPriority = 0
 const outputChain = 'output'
+const refuseChain = 'refuse'
+/** The bits that instances put on what they intercept. */
+const interceptedMask = ~ownMask >>> 0
 
 /** The table as it is at the beginning: nothing is intercepted yet. */
 export function baseChanges(numbers: Numbers, ports: ListenerPorts): NftChange[] {
@@ -45,7 +58,23 @@ export function baseChanges(numbers: Numbers, ports: ListenerPorts): NftChange[]
     // Of type route: a packet that gets our mark is routed anew, and so comes to `lo` and through prerouting.
     addChain(outputChain, { type: 'route', hook: 'output', priority: manglePriority }),
     addChain(numbers.chain, { type: 'filter', hook: 'prerouting', priority: manglePriority }),
+    addChain(refuseChain, { type: 'filter', hook: 'input', priority: filterPriority }),
+    ...refusal(),
     ...chainRules(numbers, ports, { guardReplies: false }),
+  ]
+}
+
+/**
+ * Our routes bring a destination here with all its ports. To those that nobody intercepts the kernel itself has no answer: it sends
+ * no reset from an IPv4 address that is not in the table `local` (ip_route_output_key, 6.18), so clients would wait for minutes.
+ */
+function refusal(): NftChange[] {
+  return [
+    addRule(refuseChain, [matchNot('meta l4proto', 'tcp'), leave()]),
+    addRule(refuseChain, [matchNot('meta mark', { value: 0, mask: interceptedMask }), leave()], 'intercepted'),
+    addRule(refuseChain, [match('meta mark', { value: ownMark, mask: ownMask }), leave()], 'traffic of tunnelers'),
+    addRule(refuseChain, [match('socket transparent', true), leave()]),
+    addRule(refuseChain, [match('meta nfproto', 'ipv4'), match('fib daddr type', 'unicast'), reject('reset')], 'not an address of this host'),
   ]
 }
 
@@ -80,8 +109,10 @@ function lingeringRules(chain: string, numbers: Numbers, ports: ListenerPorts): 
 }
 
 function interceptRules(chain: string, numbers: Numbers, ports: ListenerPorts): NftChange[] {
-  const { to, from } = nftSets
+  const { exact, to, from } = nftSets
   return [
+    addRule(chain, [inSet(exact[4], ['ip daddr', 'meta l4proto', 'th dport']), ...take(chain, 4, numbers, ports)]),
+    addRule(chain, [inSet(exact[6], ['ip6 daddr', 'meta l4proto', 'th dport']), ...take(chain, 6, numbers, ports)]),
     addRule(chain, [inSet(to[4], ['ip daddr', 'meta l4proto', 'th dport']), ...take(chain, 4, numbers, ports)]),
     addRule(chain, [inSet(to[6], ['ip6 daddr', 'meta l4proto', 'th dport']), ...take(chain, 6, numbers, ports)]),
     addRule(chain, [inSet(from[4], ['ip daddr', 'meta l4proto', 'th dport', 'ip saddr']), ...take(chain, 4, numbers, ports)]),

@@ -1,6 +1,6 @@
 import { formatEndpoint, type Clock, type Endpoint, type Milliseconds, type Protocol } from '@tunnel/flow'
-import { overlaps, parsePrefix, type AddressRange, type Family } from '../address/prefix.ts'
-import { isInBox, type Box } from '../boxes/box.ts'
+import { overlaps, parsePrefix, type Family, type Prefix } from '../address/prefix.ts'
+import { createBoxFinder, type Box } from '../boxes/box.ts'
 
 /** The two ends of a flow that we took. */
 export interface FlowEnds {
@@ -19,7 +19,7 @@ export interface LiveFlowsOptions {
   readonly onSettled: () => void
 }
 
-/** The kernel still has bytes to send, and acknowledgements to await, after a connection was closed here. */
+/** So long the kernel may take to bring the last bytes of a connection to its client, after it was closed here. */
 const tail: Milliseconds = 10_000
 
 /**
@@ -35,6 +35,10 @@ export class LiveFlows {
     this.#options = options
   }
 
+  get lingeringCount(): number {
+    return this.#lingering.size
+  }
+
   get lingering(): readonly LingeringFlow[] {
     return [...this.#lingering.values()]
   }
@@ -44,10 +48,11 @@ export class LiveFlows {
     this.#live.add(flow)
   }
 
-  closed(flow: FlowEnds): void {
+  /** `ended`: in order, so that the kernel may still have something to send. */
+  closed(flow: FlowEnds, ended: boolean): void {
     this.#live.delete(flow)
     if (!this.#lingering.has(flow)) return
-    this.#options.clock.after(tail, () => {
+    this.#options.clock.after(ended ? tail : 0, () => {
       this.#lingering.delete(flow)
       this.#options.onSettled()
     })
@@ -55,24 +60,30 @@ export class LiveFlows {
 
   /** These boxes are about to go: what is open in them lingers from now on. True when there is such a flow. */
   linger(removed: readonly Box[]): boolean {
+    const isRemoved = createBoxFinder(removed)
     let found = false
     for (const flow of this.#live) {
-      if (this.#lingering.has(flow)) continue
-      const range = parsePrefix(flow.to.address)
-      if (!range || !removed.some((box) => isInBox(box, { protocol: flow.protocol, address: range, port: flow.to.port }))) continue
-      this.#lingering.set(flow, { protocol: flow.protocol, from: flow.from, to: flow.to, family: range.family })
+      if (this.#lingering.has(flow) || !isRemoved(flow)) continue
+      const family = flow.to.address.includes(':') ? 6 : 4
+      this.#lingering.set(flow, { protocol: flow.protocol, from: flow.from, to: flow.to, family })
       found = true
     }
     return found
   }
 
-  /** Whether a lingering flow goes there. */
-  needs(range: AddressRange): boolean {
+  /** Tells of prefixes (`10.0.0.0/8`) whether a lingering flow goes there: asked of thousands of routes, of thousands of flows. */
+  createNeed(): (cidr: string) => boolean {
+    const addresses = new Map<string, Prefix>()
     for (const { to } of this.#lingering.values()) {
       const address = parsePrefix(to.address)
-      if (address && overlaps(range, address)) return true
+      if (address) addresses.set(address.cidr, address)
     }
-    return false
+    return (cidr) => {
+      if (addresses.has(cidr)) return true
+      const range = parsePrefix(cidr)
+      if (!range || range.low === range.high) return false
+      return [...addresses.values()].some((address) => overlaps(range, address))
+    }
   }
 }
 

@@ -1,5 +1,6 @@
 import type { HostChange } from '@tunnel/flow'
 import { planRoute, planRule, type HostState, type Route, type RouteControl, type Rule } from '@tunnel/linux'
+import { missingIn } from '../missing-in.ts'
 
 /** Routes and the rules that lead to them, by what tells them apart. */
 export interface Routing {
@@ -9,7 +10,7 @@ export interface Routing {
 
 export function createRouting(routes: Iterable<Route>, rules: Iterable<Rule>): Routing {
   const routing = { routes: new Map<string, Route>(), rules: new Map<string, Rule>() }
-  for (const route of routes) routing.routes.set(`${placeOf(route)} ${route.source}`, route)
+  for (const route of routes) routing.routes.set(keyOf(route), route)
   for (const rule of rules) routing.rules.set(ruleKey(rule), rule)
   return routing
 }
@@ -86,15 +87,20 @@ interface Changed {
 
 /** What is in the one and not in the other. */
 function beyond(one: Routing, other: Routing): Changed {
-  return {
-    routes: [...one.routes].flatMap(([key, route]) => (other.routes.has(key) ? [] : [route])),
-    rules: [...one.rules].flatMap(([key, rule]) => (other.rules.has(key) ? [] : [rule])),
-  }
+  return { routes: missingIn(other.routes, one.routes), rules: missingIn(other.rules, one.rules) }
 }
 
 /** Rules come last, and so go first: no packet meets a table that is half made. */
 function changesOf({ routes, rules }: Changed): HostChange[] {
   return [...routes.map(planRoute), ...rules.map(planRule)]
+}
+
+const remembered = new WeakMap<Route, string>()
+
+function keyOf(route: Route): string {
+  let key = remembered.get(route)
+  if (key === undefined) remembered.set(route, (key = `${placeOf(route)} ${route.source}`))
+  return key
 }
 
 /** The kernel takes one route to a place. */

@@ -40,7 +40,7 @@ export class Intake {
       wanted,
       onRequest: (request) => this.#request(request),
       onOpened: (flow) => flows.opened(flow),
-      onClosed: (flow) => flows.closed(flow),
+      onClosed: (flow) => flows.closed(flow, false),
       onReplyFailure: (error, from) => log('debug', source, 'no reply can leave from there', { from: `${from.address} ${from.port}`, error: String(error) }),
     })
   }
@@ -60,7 +60,7 @@ export class Intake {
       const server = await acceptFrom(fd, {
         onRequest: (request) => this.#request(request),
         onOpened: (flow) => flows.opened(flow),
-        onClosed: (flow) => flows.closed(flow),
+        onClosed: (flow, ended) => flows.closed(flow, ended),
         onError: (error) => log('error', source, `a connection could not be accepted: ${error.message}`),
       })
       this.#servers.push(server)

@@ -6,7 +6,7 @@ import type { FlowEnds } from '../flows/live-flows.ts'
 export interface TcpListenerOptions {
   readonly onRequest: (request: TcpRequest) => void
   readonly onOpened: (flow: FlowEnds) => void
-  readonly onClosed: (flow: FlowEnds) => void
+  readonly onClosed: (flow: FlowEnds, ended: boolean) => void
   readonly onError: (error: Error) => void
 }
 
@@ -22,7 +22,7 @@ export async function acceptFrom(fd: number, options: TcpListenerOptions): Promi
   })
   server.on('error', options.onError)
   server.on('connection', (socket) => {
-    const request: AcceptedRequest = new AcceptedRequest(socket, { onClose: () => options.onClosed(flow) })
+    const request: AcceptedRequest = new AcceptedRequest(socket, { onClose: (ended) => options.onClosed(flow, ended) })
     const flow: FlowEnds = { protocol: 'tcp', from: request.from, to: request.to }
     options.onOpened(flow)
     options.onRequest(request)

@@ -50,6 +50,8 @@ export class UdpReceiver {
   stop(): void {
     this.#stopped = true
     for (const session of this.#sessions.values()) if (!session.accepted) session.close()
+    // A program that ends need not wait for the silence of its last clients.
+    if (!this.#closed) for (const socket of this.#sockets) socket.unref()
     this.#closeWhenIdle()
   }
 

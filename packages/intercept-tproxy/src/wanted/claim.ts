@@ -24,9 +24,16 @@ export function describeClaim({ service, to, protocol, ports, sources }: Claim):
   return `${protocol} ${formatEndpoint({ address: formatPrefix(to), port: ports.low })}${range}${from} for service '${service}'`
 }
 
-export function wishesOf({ to, protocol, ports, sources }: Claim): Wish[] {
-  if (!sources) return [{ to, protocol, ports }]
-  return sources.map((from) => ({ to, protocol, ports, from }))
+const remembered = new WeakMap<Claim, readonly Wish[]>()
+
+/** The same objects each time for the same claim. */
+export function wishesOf(claim: Claim): readonly Wish[] {
+  let wishes = remembered.get(claim)
+  if (wishes) return wishes
+  const { to, protocol, ports, sources } = claim
+  wishes = sources ? sources.map((from) => ({ to, protocol, ports, from })) : [{ to, protocol, ports }]
+  remembered.set(claim, wishes)
+  return wishes
 }
 
 /** The claims of a service on one of its addresses; none when no source of that family may use it. */

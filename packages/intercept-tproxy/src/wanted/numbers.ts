@@ -7,6 +7,8 @@ export interface Numbers {
   readonly table: string
   /** Of the chain in which the intercepts stand. */
   readonly chain: string
+  /** Of the chain of iptables that refuses what is routed to us and not intercepted. */
+  readonly refuseChain: string
   /** One bit, put on intercepted packets. */
   readonly mark: number
   readonly routing: Readonly<Record<RoutingTableName, RoutingTable>>
@@ -37,6 +39,7 @@ export function numbersOf(slot: number): Numbers {
     slot,
     table: `ziti-tunnel${suffix}`,
     chain: `NF-INTERCEPT${suffix}`,
+    refuseChain: `NF-REFUSE${suffix}`,
     mark: slotMark(slot),
     routing: {
       marked: { table: tableBase + slot, priority: 64 + slot },

@@ -1,6 +1,6 @@
 import type { ApplyReport, InterceptTable, WantedIntercept } from '@tunnel/core/contracts'
 import { toCodedError, type CodedError } from '@tunnel/flow'
-import { nameOfPattern, prefixOfPattern, type AddressPattern } from '../address/pattern-prefix.ts'
+import { nameOfPattern, prefixOfPattern } from '../address/pattern-prefix.ts'
 import { contains, formatPrefix, overlaps, parsePrefix, type Prefix } from '../address/prefix.ts'
 import { cannotIntercept } from '../tproxy-error.ts'
 import { claimsOf, describeClaim, type Claim } from './claim.ts'
@@ -25,39 +25,90 @@ export interface Resolved {
 
 /** What the table asks for, address by address. One bad address fails alone: the others of its service are claimed. */
 export function resolveTable(table: InterceptTable, options: ResolveOptions): Resolved {
+  const host = `${options.ipv6} ${options.holes.map(({ cidr }) => cidr).join()}`
   const claims = new Map<string, Claim>()
   const failed: { service: string; error: CodedError }[] = []
   const notes = new Set<string>()
   for (const wanted of table.intercepts) {
-    const { name } = wanted.service
-    const resolver = new ServiceResolver(wanted, options, notes, (error) => void failed.push({ service: name, error }))
-    for (const claim of resolver.claims()) claims.set(describeClaim(claim), claim)
+    const service = wanted.service.name
+    const found = resolveService(wanted, assignedTo(wanted, options), options, host)
+    for (const [key, claim] of found.claims) claims.set(key, claim)
+    for (const error of found.failed) failed.push({ service, error })
+    for (const note of found.notes) notes.add(note)
   }
   return { claims, failed, notes: [...notes] }
+}
+
+interface ServiceClaims {
+  readonly claims: readonly (readonly [key: string, claim: Claim])[]
+  readonly failed: readonly CodedError[]
+  readonly notes: readonly string[]
+}
+
+/** Texts of addresses by pattern; an error where none could be given; nothing for what is an address itself. */
+type Assigned = readonly (readonly string[] | CodedError | undefined)[]
+
+interface Remembered {
+  readonly service: string
+  readonly host: string
+  readonly assigned: Assigned
+  readonly result: ServiceClaims
+}
+
+/** Configs are immutable: of ten thousand services only those are looked at of which something has changed. */
+const remembered = new WeakMap<WantedIntercept['intercept'], Remembered>()
+
+function resolveService(wanted: WantedIntercept, assigned: Assigned, options: ResolveOptions, host: string): ServiceClaims {
+  const service = wanted.service.name
+  const before = remembered.get(wanted.intercept)
+  if (before?.service === service && before.host === host && isSame(before.assigned, assigned)) return before.result
+  const result = new ServiceResolver(wanted, options).resolve(assigned)
+  remembered.set(wanted.intercept, { service, host, assigned, result })
+  return result
+}
+
+function isSame(one: Assigned, other: Assigned): boolean {
+  if (one === other) return true
+  return one.length === other.length && one.every((texts, index) => texts === other[index] || String(texts) === String(other[index]))
+}
+
+const nothingAssigned: Assigned = []
+
+function assignedTo({ intercept }: WantedIntercept, { addressesOf }: ResolveOptions): Assigned {
+  if (!intercept.addresses.some(({ kind }) => kind === 'host' || kind === 'wildcard')) return nothingAssigned
+  return intercept.addresses.map((pattern) => {
+    if (pattern.kind === 'ip' || pattern.kind === 'cidr') return undefined
+    try {
+      return addressesOf(nameOfPattern(pattern))
+    } catch (error) {
+      return toCodedError(error, 'tproxy.unassigned')
+    }
+  })
 }
 
 class ServiceResolver {
   readonly #wanted: WantedIntercept
   readonly #options: ResolveOptions
-  readonly #notes: Set<string>
-  readonly #fail: (error: CodedError) => void
+  readonly #claims: (readonly [string, Claim])[] = []
+  readonly #failed: CodedError[] = []
+  readonly #notes: string[] = []
 
-  constructor(wanted: WantedIntercept, options: ResolveOptions, notes: Set<string>, fail: (error: CodedError) => void) {
+  constructor(wanted: WantedIntercept, options: ResolveOptions) {
     this.#wanted = wanted
     this.#options = options
-    this.#notes = notes
-    this.#fail = fail
   }
 
-  *claims(): Generator<Claim> {
-    for (const pattern of this.#wanted.intercept.addresses) {
+  resolve(assigned: Assigned): ServiceClaims {
+    for (const [index, pattern] of this.#wanted.intercept.addresses.entries()) {
       const prefix = prefixOfPattern(pattern)
-      if (prefix) {
-        if (this.#isFree(prefix)) yield* claimsOf(this.#wanted, prefix, false)
-      } else {
-        for (const assigned of this.#assigned(pattern)) yield* claimsOf(this.#wanted, assigned, true)
-      }
+      if (!prefix) this.#claimName(nameOfPattern(pattern), assigned[index] ?? [])
+      else if (this.#isFree(prefix)) this.#claim(prefix, false)
     }
+    return { claims: this.#claims, failed: this.#failed, notes: this.#notes }
+  }
+
+  #claim(prefix: Prefix, named: boolean): void {
+    for (const claim of claimsOf(this.#wanted, prefix, named)) this.#claims.push([describeClaim(claim), claim])
   }
 
   #isFree(prefix: Prefix): boolean {
@@ -65,38 +116,34 @@ class ServiceResolver {
     const address = formatPrefix(prefix)
     const service = this.#wanted.service.name
     if (prefix.family === 6 && !ipv6) {
-      this.#fail(cannotIntercept('tproxy.no-ipv6', service, address, 'this host has no IPv6. Turn it on, or intercept an IPv4 address'))
+      this.#failed.push(cannotIntercept('tproxy.no-ipv6', service, address, 'this host has no IPv6. Turn it on, or intercept an IPv4 address'))
       return false
     }
     if (holes.some((hole) => contains(hole, prefix))) {
       const why = 'it is an address of this host, or one that belongs to no host. Choose another address in the service'
-      this.#fail(cannotIntercept('tproxy.address-local', service, address, why))
+      this.#failed.push(cannotIntercept('tproxy.address-local', service, address, why))
       return false
     }
     for (const mine of own) {
-      if (overlaps(prefix, mine)) this.#notes.add(`${address} of service '${service}' contains ${formatPrefix(mine)} of this host, which is left alone`)
+      if (overlaps(prefix, mine)) this.#notes.push(`${address} of service '${service}' contains ${formatPrefix(mine)} of this host, which is left alone`)
     }
     return true
   }
 
-  #assigned(pattern: AddressPattern): Prefix[] {
-    const name = nameOfPattern(pattern)
+  #claimName(name: string, assigned: readonly string[] | CodedError): void {
     const service = this.#wanted.service.name
-    let addresses: readonly string[]
-    try {
-      addresses = this.#options.addressesOf(name)
-    } catch (error) {
-      this.#fail(toCodedError(error, 'tproxy.unassigned'))
-      return []
+    if (assigned instanceof Error) {
+      this.#failed.push(assigned)
+      return
     }
-    if (addresses.length === 0) {
+    if (assigned.length === 0) {
       const why = 'no address could be given to this name. Turn the DNS server on, or use an IP address in the service'
-      this.#fail(cannotIntercept('tproxy.unassigned', service, name, why))
+      this.#failed.push(cannotIntercept('tproxy.unassigned', service, name, why))
     }
-    return addresses.flatMap((text) => {
+    for (const text of assigned) {
       const prefix = parsePrefix(text)
-      if (!prefix) this.#fail(cannotIntercept('tproxy.address-invalid', service, name, `'${text}' is no address`))
-      return prefix && (prefix.family === 4 || this.#options.ipv6) ? [prefix] : []
-    })
+      if (!prefix) this.#failed.push(cannotIntercept('tproxy.address-invalid', service, name, `'${text}' is no address`))
+      else if (prefix.family === 4 || this.#options.ipv6) this.#claim(prefix, true)
+    }
   }
 }

@@ -1,5 +1,5 @@
 import { ownMark, ownMask, type Route, type Rule } from '@tunnel/linux'
-import { contains, formatCidr, type Family, type Prefix } from '../address/prefix.ts'
+import { contains, type Family, type Prefix } from '../address/prefix.ts'
 import type { Claim } from './claim.ts'
 import type { HostAddresses } from '../host/host-addresses.ts'
 import type { Numbers } from './numbers.ts'
@@ -23,18 +23,26 @@ export function routesOf(claims: Iterable<Claim>, options: RoutingOptions): Rout
     wanted[name].push((named && options.pools.find((pool) => contains(pool, to))) || to)
   }
   const routes = (['ours', 'fallback'] as const).flatMap((name) =>
-    outermost(wanted[name]).map((prefix): Route => ({
-      ...localRoute(prefix.family, destinationOf(prefix), numbers.routing[name].table),
-      source: host.source[prefix.family],
-    })),
+    outermost(wanted[name]).map((prefix) => routeTo(prefix, numbers.routing[name].table, host.source[prefix.family])),
   )
   if (form === 'iptables' || routes.length === 0) return routes
   const used: Family[] = host.ipv6 ? [4, 6] : [4]
   return [...routes, ...used.map((family) => localRoute(family, 'default', numbers.routing.marked.table))]
 }
 
+const remembered = new WeakMap<Prefix, Route>()
+
+/** The same object each time: of ten thousand routes only the new ones cost anything. */
+function routeTo(prefix: Prefix, table: number, source: string): Route {
+  const before = remembered.get(prefix)
+  if (before?.table === table && before.source === source) return before
+  const route = { ...localRoute(prefix.family, destinationOf(prefix), table), source }
+  remembered.set(prefix, route)
+  return route
+}
+
 function destinationOf(prefix: Prefix): string {
-  return prefix.length === 0 ? 'default' : formatCidr(prefix)
+  return prefix.length === 0 ? 'default' : prefix.cidr
 }
 
 function localRoute(family: Family, destination: string, table: number): Route {

@@ -1,7 +1,7 @@
 import type { ApplyReport, InterceptTable } from '@tunnel/core/contracts'
 import type { Prefix } from '../address/prefix.ts'
 import { byKey, type Box } from '../boxes/box.ts'
-import { disjointBoxes } from '../boxes/disjoint.ts'
+import { disjointBoxes, type Wish } from '../boxes/disjoint.ts'
 import { holesOf, ownPrefixes, type HostAddresses } from '../host/host-addresses.ts'
 import { wishesOf, type Claim } from './claim.ts'
 import { resolveTable } from './resolve.ts'
@@ -36,6 +36,7 @@ export function resolveTarget(table: InterceptTable, { addressesOf, host }: Targ
 
 export function targetOf(claims: ReadonlyMap<string, Claim>, host: HostAddresses): Target {
   const own = ownPrefixes(host)
-  const wishes = [...claims.values()].flatMap(wishesOf)
+  const wishes: Wish[] = []
+  for (const claim of claims.values()) wishes.push(...wishesOf(claim))
   return { claims, boxes: byKey(disjointBoxes(wishes, holesOf(own))), host, own }
 }

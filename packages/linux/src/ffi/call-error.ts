@@ -1,4 +1,3 @@
-import { constants } from 'node:os'
 import { getSystemErrorMessage, getSystemErrorName } from 'node:util'
 import { CodedError } from '@tunnel/flow'
 import { errno } from './libc.ts'
@@ -67,9 +66,4 @@ export function callError(doing: string, call: string, number: number, kernel?: 
 export function checked(result: number, call: string, doing: string): number {
   if (result >= 0) return result
   throw callError(doing, call, errno())
-}
-
-/** Numbers of the errors that are no failure: come back later. */
-export function isRetryLater(number: number): boolean {
-  return number === constants.errno.EAGAIN || number === constants.errno.EINTR || number === constants.errno.EWOULDBLOCK
 }

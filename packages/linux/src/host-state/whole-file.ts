@@ -68,8 +68,9 @@ export async function putLink(path: string, link: string, owner: FileOwner, temp
   await rename(aside, path)
 }
 
+/** A read-only file system refuses to unlink even what is not there, so look first. */
 export async function removeFile(path: string): Promise<void> {
-  await existing(unlink(path))
+  if ((await existing(lstat(path))) !== undefined) await existing(unlink(path))
 }
 
 async function writeAside(aside: string, content: Uint8Array, owner: FileOwner | undefined): Promise<void> {

@@ -66,22 +66,10 @@ export function parseAttributeList(bytes: Uint8Array): [type: number, value: Uin
   return list
 }
 
-/** Integers are in host order in most families (little-endian here), in network order in nf_tables. */
+/** Integers are in host order (little-endian here); nf_tables has its own writer, in network order. */
 export function u32(value: number): Uint8Array {
   const bytes = new Uint8Array(4)
   new DataView(bytes.buffer).setUint32(0, value >>> 0, true)
-  return bytes
-}
-
-export function u32be(value: number): Uint8Array {
-  const bytes = new Uint8Array(4)
-  new DataView(bytes.buffer).setUint32(0, value >>> 0, false)
-  return bytes
-}
-
-export function u64be(value: bigint): Uint8Array {
-  const bytes = new Uint8Array(8)
-  new DataView(bytes.buffer).setBigUint64(0, value, false)
   return bytes
 }
 

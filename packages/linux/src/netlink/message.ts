@@ -7,7 +7,6 @@ export const NLM_F_REQUEST = 0x1
 export const NLM_F_ACK = 0x4
 /** In an answer: something changed while the list was made, so it may be wrong. */
 export const NLM_F_DUMP_INTR = 0x10
-export const NLM_F_REPLACE = 0x100
 export const NLM_F_EXCL = 0x200
 export const NLM_F_CREATE = 0x400
 export const NLM_F_APPEND = 0x800

@@ -85,7 +85,7 @@ export function encodeRoute(route: Route, devices: DeviceNames): Uint8Array {
   return concatBytes([header, encodeAttributes(attributes)])
 }
 
-export function tableOf(route: Route): number {
+function tableOf(route: Route): number {
   return route.table ?? (route.type === 'local' ? 255 : 254)
 }
 

@@ -3,7 +3,7 @@ import { probeCapabilitySet } from './capabilities.ts'
 import { listenersOn } from './listening-sockets.ts'
 import { probeForwarding, probeIpv6, probeReversePath, probeUserNamespaces } from './network-settings.ts'
 import type { ProbeResult } from './probe-result.ts'
-import { probeIptables, probeNftables, probeTransparentSockets } from './transparent-proxy.ts'
+import { probeFirewallOfKernel, probeIptablesProgram, probeTransparentSockets } from './transparent-proxy.ts'
 
 export interface ProbeOptions {
   /** Where /proc and /dev are; another one in tests. */
@@ -15,11 +15,11 @@ export interface ProbeOptions {
 /** What this host allows us, each with the remedy where it does not. Changes nothing, and never rejects. */
 export async function probeCapabilities({ root = '/', lanInterfaces = [] }: ProbeOptions = {}): Promise<ProbeResult[]> {
   const files = new RootedFiles(root)
-  const nftables = probeNftables()
+  const nftables = probeFirewallOfKernel()
   return [
     ...(await probeCapabilitySet(files)),
     nftables,
-    await probeIptables(nftables.ok === true),
+    await probeIptablesProgram(nftables.ok === true),
     probeTransparentSockets(),
     await probeTunDevice(files),
     await probeIpv6(files),

@@ -1,40 +1,21 @@
-import { isCodedError } from '@tunnel/flow'
 import { findProgram } from '../firewall/iptables/find-program.ts'
 import { renderRestore } from '../firewall/iptables/restore-text.ts'
 import { runProgram } from '../firewall/iptables/run-program.ts'
-import { addChain, addRule } from '../firewall/nftables/change.ts'
-import { match } from '../firewall/nftables/expressions/match.ts'
-import { tproxy } from '../firewall/nftables/expressions/tproxy.ts'
-import { openOwnerTable } from '../firewall/nftables/owner-table.ts'
+import { probeNftables } from '../firewall/nftables/probe-nftables.ts'
 import { openTransparentListener } from '../sockets/transparent-listener.ts'
 import type { ProbeResult } from './probe-result.ts'
 
-/** Makes a table of its own with the rules that interception needs, and drops it: nothing else tells what this kernel can do. */
-export function probeNftables(): ProbeResult {
+/** Only the kernel can tell what it takes: a table is made for an instant, hooked nowhere. */
+export function probeFirewallOfKernel(): ProbeResult {
   const name = 'nftables'
-  try {
-    const table = openOwnerTable({ name: `ziti-tunnel-probe-${process.pid}` })
-    try {
-      table.commit([
-        // Hooked nowhere: no packet sees it.
-        addChain('probe'),
-        addRule('probe', [match('fib daddr type', 'local')]),
-        addRule('probe', [match('socket transparent', true)]),
-        addChain('prerouting', { type: 'filter', hook: 'prerouting', priority: 300, policy: 'accept' }),
-        addRule('prerouting', [match('meta mark', 0x7a69ffff), match('meta l4proto', 'tcp'), tproxy({ address: '127.0.0.1', port: 1 })]),
-      ])
-    } finally {
-      table.close()
-    }
-    return { name, ok: true, detail: 'TPROXY, socket match and owner tables work' }
-  } catch (error) {
-    if (isCodedError(error, 'firewall.permission')) return { name, ok: false, detail: error.message, remedy: 'run as root, or grant CAP_NET_ADMIN' }
-    return { name, ok: false, detail: messageOf(error), remedy: 'Linux 5.12 or later with nft_tproxy, nft_socket and nft_fib_inet (modprobe), as root; or --firewall iptables' }
-  }
+  const answer = probeNftables()
+  if (answer.ok) return { name, ok: true, detail: 'TPROXY, socket match and owner tables work' }
+  const remedy = 'run as root; Linux 5.12 or later with nft_tproxy, nft_socket and nft_fib_inet (modprobe), or --firewall iptables'
+  return { name, ok: false, detail: answer.reason, remedy }
 }
 
 /** Only a second choice. Asks for a test of the rule, which changes nothing. */
-export async function probeIptables(nftablesWorks: boolean): Promise<ProbeResult> {
+export async function probeIptablesProgram(nftablesWorks: boolean): Promise<ProbeResult> {
   const name = 'iptables'
   const failed = (detail: string, remedy: string): ProbeResult => ({ name, ok: nftablesWorks ? 'warn' : false, detail, remedy })
   const program = findProgram('iptables-restore')

@@ -5,6 +5,7 @@ import { CodedError, type ErrorDetail } from '@tunnel/flow'
  *
  * - `resolver.unsupported`: nothing that we can change answers for this host. Set it by hand: the message says how.
  * - `resolver.read-only`: resolv.conf cannot be written here. Set it where it comes from, or use `--resolver file:///etc/hosts`.
+ * - `resolver.taken`: another tunneler of this host is its first nameserver. Let one of them serve both identities.
  * - `resolver.port`: this resolver asks port 53 only. Let the DNS server listen there.
  * - `resolver.program-missing`: systemd-resolved runs, and neither resolvectl, systemd-resolve nor busctl is installed.
  * - `resolver.program-failed`: a program of the resolver manager refused; `detail.said` has its words.
@@ -15,6 +16,7 @@ import { CodedError, type ErrorDetail } from '@tunnel/flow'
 export type ResolverErrorCode =
   | 'resolver.unsupported'
   | 'resolver.read-only'
+  | 'resolver.taken'
   | 'resolver.port'
   | 'resolver.program-missing'
   | 'resolver.program-failed'

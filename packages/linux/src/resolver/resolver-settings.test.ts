@@ -22,6 +22,9 @@ function createHost() {
     reverted: 0,
     lines: [] as string[],
     upstreams: [] as string[],
+    /** Another tunneler has the file. */
+    taken: false,
+    claims: 0,
     apply: (changes: readonly HostChange[]) => {
       host.applied += changes.length
       host.text = Buffer.from(String(changes[0]?.parameters['content']), 'base64').toString()
@@ -45,6 +48,11 @@ function createHost() {
         watch: (_paths, changed) => {
           host.changed = changed
           return { close: () => {} }
+        },
+        claimFile: async () => {
+          if (host.taken) return undefined
+          host.claims++
+          return { release: () => host.claims-- }
         },
         onUpstreams: (upstreams) => host.upstreams.push(upstreams.join(' ')),
         log: (level, _source, message) => host.lines.push(`${level}: ${message.split('.')[0] ?? ''}`),
@@ -90,4 +98,20 @@ it('looks no more once it is closed', async () => {
   await settings.close()
   await host.overwrite('nameserver 10.0.0.2\n')
   expect([host.applied, host.text]).toEqual([1, 'nameserver 10.0.0.2\n'])
+})
+
+it('has the file for itself from before its first change to its end', async () => {
+  const host = createHost()
+  const settings = await host.open()
+  await host.overwrite('nameserver 10.0.0.2\n')
+  expect(host.claims).toBe(1)
+  await settings.close()
+  expect(host.claims).toBe(0)
+})
+
+it('changes nothing where another tunneler has the file, and says what to do', async () => {
+  const host = createHost()
+  host.taken = true
+  await expect(host.open()).rejects.toMatchObject({ code: 'resolver.taken', message: expect.stringMatching(/-i, repeatable.*file:\/\/\/etc\/hosts/) })
+  expect([host.applied, host.text]).toEqual([0, 'nameserver 10.0.0.1\n'])
 })

@@ -1,8 +1,10 @@
 import { silentLog, systemClock, type Clock, type HostChange, type Log } from '@tunnel/flow'
 import type { HostState } from '../host-state/host-state.ts'
+import { claimName, type Claim } from '../slot/claim-name.ts'
 import { detectResolver } from './detect-resolver.ts'
 import { planResolver } from './plan-resolver.ts'
 import { RateBudget } from './rate-budget.ts'
+import { resolverError } from './resolver-error.ts'
 import { linkSettingOf, toldOf } from './resolved-performer.ts'
 import { findResolvedProgram } from './resolved-program.ts'
 import type { ResolverFacts, ResolverWanted } from './resolver-facts.ts'
@@ -21,6 +23,8 @@ export interface ResolverSettingsOptions {
   readonly detect?: () => Promise<ResolverFacts>
   /** Default: `watchPaths`. */
   readonly watch?: typeof watchPaths
+  /** Default: of this network namespace. Undefined when another tunneler has the file. */
+  readonly claimFile?: () => Promise<Claim | undefined>
   readonly log?: Log
   readonly clock?: Clock
 }
@@ -37,12 +41,20 @@ export interface ResolverSettings {
 /**
  * Makes the changes of `planResolver`, and keeps them: a manager that writes over them is answered with ours again,
  * and its new nameservers become the upstreams. At most five times a minute; then it is said, and left for a while.
+ * Rejects as `planResolver` throws, and with `resolver.taken`.
  */
 export async function openResolverSettings(options: ResolverSettingsOptions): Promise<ResolverSettings> {
   const settings = new KeptSettings(options)
-  await settings.open()
-  return settings
+  try {
+    await settings.open()
+    return settings
+  } catch (error) {
+    await settings.close()
+    throw error
+  }
 }
+
+const claimResolverFile = (): Promise<Claim | undefined> => claimName('ziti-tunnel.resolv-conf')
 
 const restoresPerMinute = 5
 const minute = 60_000
@@ -57,6 +69,7 @@ class KeptSettings implements ResolverSettings {
   #wanted: ResolverWanted
   #changes: readonly HostChange[] = []
   #watch: PathWatch | undefined
+  #claim: Claim | undefined
   #closed = false
   #gaveUp = false
   #looking = false
@@ -93,14 +106,26 @@ class KeptSettings implements ResolverSettings {
   close(): Promise<void> {
     this.#closed = true
     this.#watch?.close()
-    return this.#inTurn(() => this.#revert())
+    return this.#inTurn(async () => {
+      await this.#revert()
+      this.#claim?.release()
+    })
   }
 
   async #make(facts: ResolverFacts): Promise<void> {
     const changes = planResolver(facts, this.#wanted)
+    if (facts.method === 'file') await this.#claimFile()
     await this.#options.host.apply(changes)
     this.#facts = facts
     this.#changes = changes
+  }
+
+  /** A whole file has one owner: two tunnelers would write over each other, and each would restore what the other wrote. */
+  async #claimFile(): Promise<void> {
+    this.#claim ??= await (this.#options.claimFile ?? claimResolverFile)()
+    if (this.#claim) return
+    const others = 'Give that one this identity too (-i, repeatable), or let this one use --resolver file:///etc/hosts'
+    throw resolverError('resolver.taken', `another ziti-tunnel is the first nameserver of this host already (abstract socket @ziti-tunnel.resolv-conf, see "ss -xlp"), and there is one first. ${others}`)
   }
 
   #lookSoon(): void {

@@ -54,6 +54,15 @@ export async function connectMarked(options: MarkedConnectionOptions): Promise<S
   }
 }
 
+/** An unconnected TCP socket as a bare descriptor, which is then the caller's: for those who connect it themselves. */
+export function openTcpDescriptor({ family, mark }: { readonly family: 4 | 6; readonly mark?: number }): number {
+  const doing = 'open a TCP socket'
+  return preparing(openDescriptor(family === 4 ? AF_INET : AF_INET6, SOCK_STREAM | SOCK_NONBLOCK, 0, doing), (fd) => {
+    if (mark !== undefined) markDescriptor(fd, mark)
+    return fd
+  })
+}
+
 function startConnect(options: MarkedConnectionOptions): number {
   const { host, port, mark, localAddress, localPort = 0, transparent } = options
   const doing = `connect to ${formatEndpoint({ address: host, port })}`

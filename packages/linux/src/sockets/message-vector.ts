@@ -1,3 +1,4 @@
+import { MSG_TRUNC } from '../ffi/constants.ts'
 import { addressOf } from '../ffi/libc.ts'
 import { socketAddressMaxBytes } from './socket-address.ts'
 
@@ -20,7 +21,6 @@ const vectorWords = 4
 const nameSlotBytes = 32
 /** One control message with a sockaddr_in6 takes 16 + 28 bytes; kernels may add others. */
 const controlSlotBytes = 128
-const MSG_TRUNC = 0x20
 const twoTo32 = 2 ** 32
 
 /** A fixed number of message headers for recvmmsg and sendmmsg, each with a name slot, one vector and, if wanted, a control slot. */

@@ -210,6 +210,9 @@ describe.skipIf(noNetwork)('a batched UDP socket', () => {
     await expect
       .poll(() => client.heard.map(({ text, from }) => [text, from]))
       .toEqual(wanted.map((to) => [`re: to ${to.address} ${to.port}`, to]))
+    // The sockets that answered are bound to the destinations, and take none of what comes next.
+    for (const to of wanted) client.socket.send(Buffer.from('again'), to)
+    await expect.poll(() => proxy.heard).toHaveLength(2 * wanted.length)
   })
 
   it('marks its packets, and so does a descriptor for node:dgram', async () => {

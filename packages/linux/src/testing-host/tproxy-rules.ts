@@ -2,7 +2,7 @@ import { openRouteControl } from '../netlink/route-control.ts'
 import { feed, run } from './own-network.ts'
 
 /** What is redirected, of each family. */
-export const redirected = { v4: '100.64.0.0/10', v6: 'fd64::/16' }
+const redirected = { v4: '100.64.0.0/10', v6: 'fd64::/16' }
 /** This host's own addresses, which clients have. */
 export const hostAddress = { v4: '192.0.2.1', v6: '2001:db8::1' }
 

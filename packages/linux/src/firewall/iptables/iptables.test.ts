@@ -3,7 +3,7 @@ import { inNamespace, isRoot } from '../testing-host/in-namespace.ts'
 import { openIptables } from './iptables-control.ts'
 import { probeIptables } from './probe-iptables.ts'
 
-const play = <T>(scenario: string): Promise<T> => inNamespace('iptables-scenarios', scenario)
+const play = <T>(scenario: string): Promise<T> => inNamespace('iptables', scenario)
 /** nft and legacy, IPv4 and IPv6. */
 const settings = 4
 

@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest'
 import { inNamespace, isRoot } from '../testing-host/in-namespace.ts'
 
-const play = <T>(scenario: string): Promise<T> => inNamespace('nftables-scenarios', scenario)
+const play = <T>(scenario: string): Promise<T> => inNamespace('nftables', scenario)
 interface Failure {
   readonly code: string
   readonly message: string

@@ -1,4 +1,3 @@
-import { execFileSync } from 'node:child_process'
 import { isCodedError, silentLog } from '@tunnel/flow'
 import fc from 'fast-check'
 import type { ChangeParameters } from '../../host-state/performer.ts'
@@ -8,7 +7,7 @@ import { planInputOpening, planOwnedChain } from '../iptables/owned-chain.ts'
 import { firewallPerformers } from '../iptables/performers.ts'
 import { probeIptables } from '../iptables/probe-iptables.ts'
 import { renderRestore } from '../iptables/restore-text.ts'
-import { playScenario } from './in-namespace.ts'
+import { playScenario, runProgram } from './in-namespace.ts'
 
 const owner = 'ziti-tunnel 4711.815'
 const variants = ['nft', 'legacy'] as const
@@ -18,7 +17,7 @@ const settings = variants.flatMap((variant) => ([4, 6] as const).map((family) =>
 await playScenario({ wholeLife, foreignRules, comments, refused, probe })
 
 function dump(): string {
-  return execFileSync('nft', ['list', 'ruleset'], { encoding: 'utf8' })
+  return runProgram('nft', ['list', 'ruleset'])
 }
 
 function parts({ variant, family }: { variant: Variant; family: IpFamily }) {

@@ -1,4 +1,4 @@
-import { execFileSync, spawn, spawnSync } from 'node:child_process'
+import { spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { isCodedError } from '@tunnel/flow'
 import { addChain, addElements, addRule, addSet, deleteElements, deleteRule, deleteSet, flushChain, flushSet, type NftChange } from '../nftables/change.ts'
@@ -10,7 +10,7 @@ import { probeNftables } from '../nftables/probe-nftables.ts'
 import { renderNft } from '../nftables/render-nft.ts'
 import type { SetElement } from '../nftables/set.ts'
 import { exampleRuleset, services4 } from './example-ruleset.ts'
-import { playScenario } from './in-namespace.ts'
+import { playScenario, runProgram, tryProgram } from './in-namespace.ts'
 import { randomRuleset } from './random-ruleset.ts'
 
 type Service = SetElement<typeof services4.fields>
@@ -30,7 +30,7 @@ function twoVoices(changes: readonly NftChange[]) {
   const table = openOwnerTable({ name: 'ours' })
   table.commit(changes)
   const ours = listing('ours')
-  execFileSync('nft', ['-f', '-'], { input: renderNft(changes, { table: 'theirs', create: 'plain' }) })
+  runProgram('nft', ['-f', '-'], renderNft(changes, { table: 'theirs', create: 'plain' }))
   return { ours, theirs: listing('theirs') }
 }
 
@@ -40,7 +40,7 @@ function listing(table: string): string[] {
 }
 
 function nft(...args: string[]): string {
-  return execFileSync('nft', args, { encoding: 'utf8' })
+  return runProgram('nft', args)
 }
 
 /** Other programs leave the table alone, and are told why. */
@@ -53,7 +53,7 @@ function foreign() {
     ['add', 'rule', 'inet', 'ours', 'input', 'drop'],
     ['delete', 'table', 'inet', 'ours'],
     ['flush', 'table', 'inet', 'ours'],
-  ].map((args) => spawnSync('nft', args, { encoding: 'utf8' }).stderr)
+  ].map((args) => tryProgram('nft', args).errors)
   nft('add', 'table', 'inet', 'theirs')
   const opening = ['ours', 'theirs'].map((name) => failure(() => openOwnerTable({ name })))
   table.close()

@@ -1,5 +1,5 @@
 import type { Socket } from 'node:net'
-import { createVirtualClock } from '@tunnel/flow/testing'
+import { createVirtualClock } from '../testing/virtual-clock.ts'
 import { expect, it } from 'vitest'
 import { connectFirst } from './connect-first.ts'
 

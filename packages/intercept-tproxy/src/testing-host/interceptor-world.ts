@@ -1,0 +1,91 @@
+import { execFile } from 'node:child_process'
+import { mkdtempSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { promisify } from 'node:util'
+import type { Log, TcpRequest, UdpRequest } from '@tunnel/flow'
+import { createVirtualClock, type VirtualClock } from '@tunnel/flow/testing'
+import { openHostState, type HostState } from '@tunnel/linux'
+import { createTproxyInterceptor, type TproxyInterceptor } from '../tproxy-interceptor.ts'
+import type { TproxyInterceptorOptions } from '../tproxy-options.ts'
+
+export interface World {
+  readonly tproxy: TproxyInterceptor
+  readonly host: HostState
+  /** Stands still until it is advanced. */
+  readonly clock: VirtualClock
+  readonly requests: (TcpRequest | UdpRequest)[]
+  readonly logged: string[]
+  /** Where the requests went: `tcp 1.2.3.4:80 from 192.0.2.1`. */
+  seen(): string[]
+  close(): Promise<void>
+}
+
+/** An interceptor that answers: TCP with where the connection was going and then an echo, UDP with an echo. */
+export async function openWorld(options: Partial<TproxyInterceptorOptions> = {}): Promise<World> {
+  const directory = mkdtempSync(join(tmpdir(), 'tproxy-'))
+  const host = await openHostState({ stateDirectory: directory, janitor: false })
+  const requests: (TcpRequest | UdpRequest)[] = []
+  const logged: string[] = []
+  const clock = createVirtualClock()
+  const restore = async (): Promise<void> => {
+    await host.restore()
+    rmSync(directory, { recursive: true })
+  }
+  const log: Log = (level, _source, message) => void logged.push(`${level} ${message}`)
+  const tproxy = await createTproxyInterceptor({ host, slot: 0, clock, log, ...options }).catch(async (error: unknown) => {
+    await restore()
+    throw error
+  })
+  tproxy.onRequest((request) => {
+    requests.push(request)
+    if (request.protocol === 'tcp') answerTcp(request)
+    else answerUdp(request)
+  })
+  return {
+    tproxy,
+    host,
+    clock,
+    requests,
+    logged,
+    seen: () => requests.map(({ protocol, from, to }) => `${protocol} ${to.address} ${to.port} from ${from.address}`),
+    async close() {
+      await tproxy.close()
+      for (let turn = 0; tproxy.stats.lingeringFlows > 0; turn++) {
+        if (turn === 400) throw new Error('flows linger')
+        clock.advance(300_000)
+        await new Promise((resolve) => setTimeout(resolve, 5))
+      }
+      await tproxy.close()
+      await restore()
+    },
+  }
+}
+
+function answerTcp(request: TcpRequest): void {
+  const flow = request.accept()
+  flow.attach({
+    data(chunk, hold) {
+      if (!flow.send(chunk, hold())) flow.pause()
+    },
+    end: () => flow.end(),
+    drain: () => flow.resume(),
+    close: () => {},
+  })
+  flow.send(Buffer.from(`${request.to.address} ${request.to.port}\n`))
+}
+
+function answerUdp(request: UdpRequest): void {
+  const flow = request.accept()
+  flow.attach({ message: (datagram) => void flow.send(datagram), close: () => {} })
+}
+
+const exec = promisify(execFile)
+
+/** What a client program prints; this process serves it meanwhile. Its standard input is `input`. */
+export async function client(program: string, words: readonly string[], input = ''): Promise<string> {
+  const child = exec(program, words, { timeout: 5_000, killSignal: 'SIGKILL', maxBuffer: 64 << 20 })
+  child.child.stdin?.end(input)
+  const { stdout } = await child.catch((error: { stdout?: string; stderr?: string; code?: number }) => ({ stdout: `${error.stdout}[${error.code}] ${error.stderr}` }))
+  return stdout
+}
