@@ -12,7 +12,7 @@ export class AckSchedule {
   #unacknowledgedBytes = 0
   #quick = quickSegments
   /** The largest segment that has come: an estimate of the peer's segment size. */
-  #segmentBytes = 536
+  segmentBytes = 536
 
   /** An ACK has to go out, alone if need be. */
   isDue(now: Milliseconds): boolean {
@@ -23,12 +23,14 @@ export class AckSchedule {
     return this.#due ? 0 : this.#dueAt
   }
 
-  /** Data in order has come. `largestBytes`: what we have told the peer to send at most. */
-  received(bytes: number, largestBytes: number, now: Milliseconds): void {
-    this.#segmentBytes = Math.min(largestBytes, Math.max(this.#segmentBytes, bytes))
+  /** Data in order has come. `largestBytes`: what we have told the peer to send at most; `windowBytes`: what it may still send. */
+  received(bytes: number, largestBytes: number, windowBytes: number, now: Milliseconds): void {
+    this.segmentBytes = Math.min(largestBytes, Math.max(this.segmentBytes, bytes))
     this.#unacknowledgedBytes += bytes
     if (this.#quick > 0) this.#quick -= 1
-    if (this.#quick > 0 || this.#unacknowledgedBytes >= 2 * this.#segmentBytes) this.#due = true
+    // A peer that has little room left may be waiting for us while we wait for its next segment.
+    const stalled = windowBytes < 4 * this.segmentBytes
+    if (this.#quick > 0 || stalled || this.#unacknowledgedBytes >= 2 * this.segmentBytes) this.#due = true
     else this.#dueAt = Math.min(this.#dueAt, now + ackDelay)
   }
 

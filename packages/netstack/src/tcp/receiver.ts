@@ -11,7 +11,8 @@ export class Receiver {
   readonly window: ReceiveWindow
   readonly acks = new AckSchedule()
   readonly #pool: BlockPool
-  readonly #mss: number
+  /** Data of the peer's full segments. */
+  #mss: number
   #buffer: ReceiveBuffer
   /** Number of the peer's FIN, once it has come, also ahead of data. */
   #finAt: Seq | undefined
@@ -41,8 +42,9 @@ export class Receiver {
     return this.#finTaken
   }
 
-  /** The peer has sent its SYN. */
-  start(initial: Seq): void {
+  /** The peer has sent its SYN. `mss`: data of a full segment, beside its options. */
+  start(initial: Seq, mss: number): void {
+    this.#mss = mss
     this.#buffer = new ReceiveBuffer(this.#pool, seqAdd(initial, 1))
     this.window.start(seqAdd(initial, 1))
   }
@@ -95,7 +97,7 @@ export class Receiver {
 
   /** The field of the next segment. */
   advertise(syn: boolean): number {
-    return this.window.advertise(this.next, this.#buffer.readable, this.#mss, syn)
+    return this.window.advertise(this.next, this.#buffer.readable, this.acks.segmentBytes, syn)
   }
 
   read(deliver: Deliver, roundTrip: Milliseconds, now: Milliseconds): void {
@@ -103,7 +105,7 @@ export class Receiver {
     if (before === 0) return
     this.#buffer.read(deliver)
     this.window.read(before - this.#buffer.readable, roundTrip, now)
-    if (!this.#finTaken && this.window.updateDue(this.next, this.#buffer.readable, this.#mss)) this.acks.now()
+    if (!this.#finTaken && this.window.updateDue(this.next, this.#buffer.readable, this.acks.segmentBytes)) this.acks.now()
   }
 
   clear(): void {
@@ -127,6 +129,6 @@ export class Receiver {
     if (insertion === 'duplicate') this.repeated(start, fresh.length)
     // RFC 5681 4.2: a gap, and its filling, are told at once.
     else if (insertion !== 'in-order' || hadGaps) this.acks.now()
-    else this.acks.received(fresh.length, this.#mss, now)
+    else this.acks.received(fresh.length, this.#mss, this.window.size(this.#buffer.next), now)
   }
 }

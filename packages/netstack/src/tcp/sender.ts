@@ -12,6 +12,9 @@ const sentLimit = 8_192
 /** Zero-window probes come at least so often (RFC 9293 3.8.6.1 leaves it open; Linux takes two minutes). */
 const longestPersist = 60_000
 
+/** Windows of fewer segments than this are divided evenly. */
+const fewSegments = 32
+
 /** Puts segments on their way. False: the device takes none now; the segment counts as not sent. */
 export interface SegmentOutput {
   /** `length` bytes of data from `seq` on, after a SYN and before a FIN if those are set. */
@@ -280,8 +283,9 @@ export class Sender {
   #choose(allowed: number): number {
     const unsent = this.unsentBytes
     if (unsent === 0 || allowed <= 0) return 0
+    const whole = this.#segmentBytes
     const bytes = Math.min(unsent, allowed, this.#largestSegment)
-    if (bytes >= this.#mss) return bytes === unsent ? bytes : bytes - (bytes % this.#mss)
+    if (bytes >= whole) return bytes === unsent ? bytes : bytes - (bytes % whole)
     if (bytes === unsent) {
       const waits = this.#options.nagle && !this.#finQueued && this.recovery.sent.count > 0
       return waits ? 0 : bytes
@@ -293,8 +297,19 @@ export class Sender {
     return bytes >= this.#largestWindow / 2 ? bytes : 0
   }
 
+  /**
+   * A full segment. Of a peer whose window never was larger than a few segments it is the part that leaves no rest, which would
+   * be too small to send, so that up to half of such a window would never be used. The parts are even in number, because ACKs come for pairs.
+   */
+  get #segmentBytes(): number {
+    const window = this.#largestWindow
+    if (window >= fewSegments * this.#mss || window <= this.#mss) return this.#mss
+    return Math.floor(window / (2 * Math.ceil(window / (2 * this.#mss))))
+  }
+
   get #largestSegment(): number {
-    return Math.max(this.#mss, this.#options.offloadBytes - (this.#options.offloadBytes % this.#mss))
+    const whole = this.#segmentBytes
+    return Math.max(whole, this.#options.offloadBytes - (this.#options.offloadBytes % whole))
   }
 
   /** As much of `bytes` as fills whole segments, at least one. */

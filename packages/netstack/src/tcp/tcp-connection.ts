@@ -339,12 +339,12 @@ export class TcpConnection implements SegmentOutput {
   #receiveSyn({ seq, options, window }: Segment, now: Milliseconds): void {
     const { settings } = this.#options
     this.#peerInitial = seq
-    this.#receiver.start(seq)
+    if (settings.timestamps && options.timestamp) this.#timestamps.start(options.timestamp.value, now)
+    this.#receiver.start(seq, this.#options.mss - this.#optionBytes)
     if (settings.windowScaling && options.windowScale !== undefined) {
       this.#peerShift = options.windowScale
       this.#receiver.window.shift = this.#receiver.window.offeredShift
     }
-    if (settings.timestamps && options.timestamp) this.#timestamps.start(options.timestamp.value, now)
     this.#sackAgreed = settings.sack && options.sackPermitted
     const mss = Math.max(leastMss, Math.min(options.mss ?? defaultPeerMss, this.#options.mss))
     this.#sender.negotiated(mss - this.#optionBytes, this.#sackAgreed)

@@ -95,6 +95,7 @@ export class LossRecovery {
     this.#congestion = this.#createCongestion(mss)
     // RFC 5681 3.1: if a SYN was lost, begin with one segment.
     if (this.retransmissions > 0) this.#congestion.restart(mss)
+    if (this.retransmissions > 0) this.rtt.synWasLost()
   }
 
   /** `segment` has gone out for the first time. */
@@ -172,7 +173,6 @@ export class LossRecovery {
     const { first } = this.sent
     if (!first) return
     this.rtt.backOff()
-    if (first.syn) this.rtt.synWasLost()
     // What it said to have it has no more, or the first byte would be acknowledged (RFC 2018 8).
     if (first.sacked) this.sent.forgetSack()
     const window = this.#rack.reorderingWindow(this.sent, this.#una, next, this.#mss, true)

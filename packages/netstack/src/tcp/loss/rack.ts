@@ -3,8 +3,8 @@ import { seqLess, seqLessOrEqual, type Seq } from '../seq.ts'
 import type { RttEstimator } from './rtt-estimator.ts'
 import type { DeliveryObserver, SentSegment, SentSegments } from './sent-segments.ts'
 
-/** Without signs of reordering, so many segments' worth of later data condemns an earlier one (RFC 8985 3.3.1). */
-const duplicateThreshold = 3
+/** Without signs of reordering, more than so many segments' worth of later data condemns an earlier one (RFC 8985 3.3.1, RFC 6675 4). */
+const duplicateThreshold = 2
 /** For so many recoveries a widened reordering window stays (RFC 8985 6.2, step 4). */
 const widenedRecoveries = 16
 /** Longest that a peer is expected to sit on an ACK (RFC 8985 7.2, TLP.max_ack_delay). */
@@ -92,7 +92,7 @@ export class Rack implements DeliveryObserver {
       this.#windowFactor += 1
       this.#widenedFor = widenedRecoveries
     }
-    if (!this.#reorderingSeen && (recovering || sent.sackedBytes >= duplicateThreshold * mss)) return 0
+    if (!this.#reorderingSeen && (recovering || sent.sackedBytes > duplicateThreshold * mss)) return 0
     const least = Number.isFinite(this.#rtt.least) ? this.#rtt.least : 0
     return Math.min((this.#windowFactor * least) / 4, this.#rtt.smoothed ?? 0)
   }

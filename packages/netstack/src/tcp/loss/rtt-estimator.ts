@@ -3,10 +3,12 @@ import type { Milliseconds } from '@tunnel/flow'
 /** RFC 6298 2.1. */
 const initialTimeout = 1_000
 /**
- * Least distance of the timeout from the round trip. RFC 6298 2.4 asks for a whole second at least; we take what Linux takes:
- * more than a peer delays an ACK by (40 to 200 ms), and lost tails are found by probes (RFC 8985 7) before it anyway.
+ * RFC 6298 2.4 asks for a second at least; this is what Linux has: more than any peer delays an ACK by. A timeout that was
+ * wrong all the same costs one segment, because it is noticed and undone (RFC 4015).
  */
-const leastVariance = 200
+const leastTimeout = 200
+/** How far the timeout stays above the round trip, however steady that is: more than most peers delay an ACK by. */
+const leastMargin = 50
 /** RFC 6298 2.5 allows a bound of 60 seconds or more. */
 const mostTimeout = 60_000
 /** RFC 6298 5.7. */
@@ -44,7 +46,7 @@ export class RttEstimator {
       this.variance += (Math.abs(this.smoothed - sample) - this.variance) / 4
       this.smoothed += (sample - this.smoothed) / 8
     }
-    this.#timeout = this.smoothed + Math.max(leastVariance, 4 * this.variance)
+    this.#timeout = Math.max(leastTimeout, this.smoothed + Math.max(leastMargin, 4 * this.variance))
   }
 
   /** The timer has expired (RFC 6298 5.5). */
@@ -57,7 +59,7 @@ export class RttEstimator {
     this.#backoff = 1
   }
 
-  /** Our SYN had to be sent again: its answer tells nothing certain, so start carefully (RFC 6298 5.7). */
+  /** The handshake is done and our SYN was sent more than once: without a sample, start carefully (RFC 6298 5.7). */
   synWasLost(): void {
     if (this.smoothed === undefined) this.#timeout = timeoutAfterLostSyn
   }

@@ -107,6 +107,8 @@ export class SentSegments {
   sack(blocks: readonly SackBlock[], una: Seq, next: Seq, observer: DeliveryObserver): number {
     let fresh = 0
     const possible = blocks.filter(({ start, end }) => !seqLess(start, una) && seqLess(start, end) && !seqLess(next, end))
+    // In order: otherwise the newest, which comes first, would make the others look as if they had been overtaken.
+    possible.sort((left, right) => seqDiff(left.start, right.start))
     for (const { start, end } of possible) {
       const known = this.#known.find((block) => seqLessOrEqual(block.start, start) && seqLessOrEqual(start, block.end))
       const from = known && seqLess(start, known.end) ? known.end : start

@@ -108,28 +108,33 @@ export class Simulation {
 
   /** Goes on until `done`, or until nothing more can happen; false for the latter, and when `limit` is over. */
   run(done: () => boolean, limit: Milliseconds = Number.POSITIVE_INFINITY): boolean {
-    this.#turn()
+    this.#turn(this.client)
     while (!done()) {
       const next = Math.min(this.#events.nextAt, this.client.connection.nextWake(), this.server.connection.nextWake())
       if (next === Number.POSITIVE_INFINITY || next > limit) return false
       this.now = Math.max(this.now, next)
       this.steps += 1
       for (let event = this.#events.pop(this.now); event; event = this.#events.pop(this.now)) {
-        const { connection } = event.to
-        if (event.to === this.server && connection.state === 'CLOSED' && this.server.segmentsSent === 0) connection.accept(event.segment, this.now)
-        else connection.receive(event.segment, this.now)
+        this.#deliver(event.to, event.segment)
       }
-      this.#turn()
+      this.#turn(this.client)
+      this.#turn(this.server)
     }
     return true
   }
 
-  #turn(): void {
-    for (const end of [this.client, this.server]) {
-      end.read(this.now)
-      end.write(end.connection.unsentBytes)
-      end.connection.transmit(this.now, this.#emitFrom(end))
-    }
+  /** Answered one by one, as on a path that is slower than its ends. */
+  #deliver(to: SimulatedEnd, segment: Segment): void {
+    const { connection } = to
+    if (to === this.server && connection.state === 'CLOSED' && to.segmentsSent === 0) connection.accept(segment, this.now)
+    else connection.receive(segment, this.now)
+    this.#turn(to)
+  }
+
+  #turn(end: SimulatedEnd): void {
+    end.read(this.now)
+    end.write(end.connection.unsentBytes)
+    end.connection.transmit(this.now, this.#emitFrom(end))
   }
 
   #emitFrom(end: SimulatedEnd): EmitSegment {
