@@ -45,11 +45,12 @@ export class PcapWriter {
     const kept = Math.min(packet.length, this.#snapBytes)
     const record = new Uint8Array(recordHeaderBytes + kept)
     const header = new DataView(record.buffer)
-    // Two steps: a number has no nanoseconds since 1970.
-    const time = this.#epoch + this.#clock.now()
-    const seconds = Math.floor(time / 1000)
-    header.setUint32(0, seconds, true)
-    header.setUint32(4, Math.min(999_999_999, Math.floor((time - seconds * 1000) * 1e6)), true)
+    // Milliseconds since 1970 leave a number no room for nanoseconds: whole seconds go their own way.
+    const epochSeconds = Math.floor(this.#epoch / 1000)
+    const passed = this.#epoch - epochSeconds * 1000 + this.#clock.now()
+    const seconds = Math.floor(passed / 1000)
+    header.setUint32(0, epochSeconds + seconds, true)
+    header.setUint32(4, Math.min(999_999_999, Math.round((passed - seconds * 1000) * 1e6)), true)
     header.setUint32(8, kept, true)
     header.setUint32(12, packet.length, true)
     record.set(packet.subarray(0, kept), recordHeaderBytes)

@@ -104,7 +104,8 @@ export class PartialPacket {
   /** The whole packet; undefined if its header and payload together are too long. */
   join(): Uint8Array | undefined {
     const header = this.#header
-    if (!header || header.length + this.#end > maxPacketBytes) return undefined
+    // The length that an IPv6 header tells is without itself.
+    if (!header || header.length + this.#end - (this.#version === 6 ? ipv6HeaderBytes : 0) > maxPacketBytes) return undefined
     const bytes = new Uint8Array(header.length + this.#end)
     bytes.set(header)
     for (const piece of this.#pieces) bytes.set(piece.bytes, header.length + piece.start)
