@@ -4,13 +4,13 @@ import type { LocalAddresses } from '../ip/local-addresses.ts'
 import type { PathMtu } from '../ip/path-mtu.ts'
 import type { Transport } from '../ip/transport.ts'
 import { isUnicast } from '../wire/address-kind.ts'
-import { foldSum, pseudoHeaderSum, sumBytes } from '../wire/checksum.ts'
 import type { DropCounts } from '../wire/drop-counts.ts'
 import { icmpChecksumOffset, isIcmpError, type IcmpEcho, type IcmpError, type IcmpMessage } from '../wire/icmp.ts'
 import { encodeIcmp4Header, parseIcmp4 } from '../wire/icmp4.ts'
 import { encodeIcmp6Header, parseIcmp6 } from '../wire/icmp6.ts'
 import type { IpAddress } from '../wire/ip-address.ts'
 import { ipProtocol, type IpPacket } from '../wire/ip-packet.ts'
+import { transportSumIsGood } from '../wire/transport-sum.ts'
 import { errorReason, unreachableCode, type UnreachableReason } from './error-reason.ts'
 import { parseQuotedPacket, type QuotedPacket } from './quoted-packet.ts'
 import { deservesAnError, maxQuoteBytes } from './quote.ts'
@@ -47,8 +47,7 @@ export class IcmpLayer {
   receive(packet: IpPacket, verified: boolean): void {
     const { drops } = this.#options
     const { bytes, payloadOffset: offset, payloadLength: length, version } = packet
-    const pseudo = version === 4 ? 0 : pseudoHeaderSum(packet.source, packet.destination, ipProtocol.icmp6, length)
-    if (!verified && foldSum(sumBytes(bytes, offset, offset + length, pseudo)) !== 0xffff) return drops.count('icmp.checksum')
+    if (!verified && !transportSumIsGood(packet)) return drops.count('icmp.checksum')
     const message = version === 4 ? parseIcmp4(bytes, offset, length, drops) : parseIcmp6(bytes, offset, length, drops)
     if (!message) return
     if (isIcmpError(message)) this.#receiveError(packet, message)

@@ -1,3 +1,4 @@
+import { copyBytes } from '@tunnel/flow'
 import { isBroadcast, isLoopback, isMulticast, isUnicast } from '../wire/address-kind.ts'
 import { readU16 } from '../wire/big-endian.ts'
 import type { IcmpError } from '../wire/icmp.ts'
@@ -12,7 +13,7 @@ const keptQuoteBytes = 160
 
 /** A copy of the start of a packet, to refuse it with when its bytes are long gone. */
 export function quoteOf({ bytes }: IpPacket): Uint8Array {
-  return bytes.slice(0, Math.min(bytes.length, keptQuoteBytes))
+  return copyBytes(bytes.subarray(0, keptQuoteBytes))
 }
 
 /** IPv4: 576 bytes in all (RFC 1812 4.3.2.3); IPv6: the least MTU (RFC 4443 2.4 (c)). Less where the device carries less. */

@@ -1,4 +1,4 @@
-import type { Milliseconds } from '@tunnel/flow'
+import { copyBytes, type Milliseconds } from '@tunnel/flow'
 import { readU16, writeU16 } from '../wire/big-endian.ts'
 import { finishChecksum, sumBytes } from '../wire/checksum.ts'
 import type { DropReason } from '../wire/drop-counts.ts'
@@ -77,7 +77,7 @@ export class PartialPacket {
     const overlaps = (previous && previous.start + previous.bytes.length > start) || (next && next.start < end)
     if (overlaps) return this.#refuse('fragment.overlap')
     if (this.#pieces.length >= maxFragments) return this.#refuse('fragment.too-many')
-    this.#pieces.splice(at < 0 ? this.#pieces.length : at, 0, { start, bytes: packet.bytes.slice(packet.payloadOffset, packet.payloadOffset + packet.payloadLength) })
+    this.#pieces.splice(at < 0 ? this.#pieces.length : at, 0, { start, bytes: copyBytes(packet.payload) })
     this.#pieceBytes += packet.payloadLength
     this.heldBytes += packet.payloadLength + overheadBytes
     if (last) this.#end = end
@@ -94,7 +94,7 @@ export class PartialPacket {
   }
 
   #keepHeader(packet: IpPacket): void {
-    const header = packet.bytes.slice(0, packet.version === 4 ? packet.payloadOffset : packet.fragmentHeaderAt)
+    const header = copyBytes(packet.bytes.subarray(0, packet.version === 4 ? packet.payloadOffset : packet.fragmentHeaderAt))
     // RFC 8200 4.5: the header before the fragment header now announces what the fragment header did.
     if (packet.version === 6) header[packet.nextHeaderAt] = packet.protocol
     this.#header = header

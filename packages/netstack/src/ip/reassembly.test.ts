@@ -71,6 +71,16 @@ describe.each([['IPv4', v4, 20], ['IPv6', v6, 40]])('%s', (_, ends, headerBytes)
     }
   })
 
+  it('keeps copies: a device may give a `Buffer`, whose slices are views, and use it again', () => {
+    const [first, last] = [fragment(0, 8, true, ends), fragment(8, 16, false, ends)].map((bytes) => Buffer.from(bytes))
+    const before = Buffer.from(first!)
+    add(first!)
+    expect(first).toEqual(before)
+    first!.fill(0xee)
+    const whole = add(last!)!
+    expect(parseIp(whole, new IpPacket(), drops)!.payload).toEqual(text(16))
+  })
+
   it('refuses two ends, and bytes behind the end', () => {
     add(fragment(16, 24, false, ends))
     add(fragment(24, 32, true, ends))

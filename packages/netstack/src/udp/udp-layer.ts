@@ -2,9 +2,9 @@ import { CodedError, type Clock, type DatagramFlow, type Endpoint, type Millisec
 import { quoteOf } from '../icmp/quote.ts'
 import type { IpLayer } from '../ip/ip-layer.ts'
 import type { ReportedError, Transport } from '../ip/transport.ts'
-import { foldSum, pseudoHeaderSum, sumBytes } from '../wire/checksum.ts'
 import { parseAddress, type IpAddress } from '../wire/ip-address.ts'
 import { ipProtocol, type IpPacket } from '../wire/ip-packet.ts'
+import { transportSumIsGood } from '../wire/transport-sum.ts'
 import { encodeDatagramHeader, parseDatagram, udpChecksumOffset, udpHeaderBytes, type Datagram } from '../wire/udp.ts'
 import { UdpFlowTable } from './flow-table.ts'
 import { UdpFlow, type UdpFlowOwner, type UdpPair } from './udp-flow.ts'
@@ -201,10 +201,8 @@ export class UdpLayer implements Transport {
 }
 
 /** Over IPv6 there is always a sum (RFC 8200 8.1); over IPv4 0 stands for none. It covers the datagram's own length, not padding behind it. */
-function sumIsGood({ version, source, destination, bytes, payloadOffset }: IpPacket, { checksum, payload }: Datagram): boolean {
-  if (checksum === 0) return version === 4
-  const length = udpHeaderBytes + payload.length
-  return foldSum(sumBytes(bytes, payloadOffset, payloadOffset + length, pseudoHeaderSum(source, destination, ipProtocol.udp, length))) === 0xffff
+function sumIsGood(packet: IpPacket, { checksum, payload }: Datagram): boolean {
+  return checksum === 0 ? packet.version === 4 : transportSumIsGood(packet, udpHeaderBytes + payload.length)
 }
 
 const endpoint = (address: IpAddress, port: number): Endpoint => ({ address: String(address), port })

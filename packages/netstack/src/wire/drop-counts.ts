@@ -60,6 +60,8 @@ export type DropReason =
   | 'tcp.short'
   | 'tcp.header-length'
   | 'tcp.checksum'
+  | 'tcp.request-limit'
+  | 'tcp.connection-limit'
   | 'udp.short'
   | 'udp.length'
   | 'udp.checksum'
