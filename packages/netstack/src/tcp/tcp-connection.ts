@@ -147,6 +147,11 @@ export class TcpConnection implements SegmentOutput {
     this.#fail('aborted')
   }
 
+  /** Ends it without a word: for half-open ones that make room. */
+  drop(): void {
+    if (this.state !== 'CLOSED') this.#fail('timeout')
+  }
+
   /** ICMP says that the way is closed. Only a connection that is not yet one believes it (RFC 5927 4, RFC 9293 3.9.2.2). */
   unreachable(refused: boolean): void {
     if (this.state === 'SYN-SENT' || this.state === 'SYN-RECEIVED') this.#fail(refused ? 'refused' : 'unreachable')

@@ -48,3 +48,9 @@ export const defaultTcpSettings: TcpSettings = {
   timestamps: true,
   sack: true,
 }
+
+/** The defaults where nothing else is given. */
+export function tcpSettings(given: Partial<TcpSettings> = {}): TcpSettings {
+  const known = Object.keys(defaultTcpSettings) as (keyof TcpSettings)[]
+  return { ...defaultTcpSettings, ...Object.fromEntries(known.filter((key) => given[key] !== undefined).map((key) => [key, given[key]])) }
+}

@@ -40,23 +40,24 @@ export class EventQueue<T> {
     for (let parent = 0; ; ) {
       const child = 2 * parent + 1
       if (child >= this.#heap.length) return
-      const right = child + 1 < this.#heap.length && this.#isEarlier(child + 1, child) ? child + 1 : child
-      if (!this.#swapIfEarlier(right, parent)) return
-      parent = right
+      const left = this.#heap[child]
+      const right = this.#heap[child + 1]
+      const first = left && right && isEarlier(right, left) ? child + 1 : child
+      if (!this.#swapIfEarlier(first, parent)) return
+      parent = first
     }
   }
 
   #swapIfEarlier(child: number, parent: number): boolean {
-    if (!this.#isEarlier(child, parent)) return false
-    const event = this.#heap[child]!
-    this.#heap[child] = this.#heap[parent]!
-    this.#heap[parent] = event
+    const low = this.#heap[child]
+    const high = this.#heap[parent]
+    if (!low || !high || !isEarlier(low, high)) return false
+    this.#heap[child] = high
+    this.#heap[parent] = low
     return true
   }
+}
 
-  #isEarlier(left: number, right: number): boolean {
-    const first = this.#heap[left]!
-    const second = this.#heap[right]!
-    return first.at < second.at || (first.at === second.at && first.order < second.order)
-  }
+function isEarlier<T>(left: Event<T>, right: Event<T>): boolean {
+  return left.at < right.at || (left.at === right.at && left.order < right.order)
 }

@@ -1,11 +1,11 @@
 import { collected, type Milliseconds } from '@tunnel/flow'
+import { createSeededRandom } from '../../device/random.ts'
 import type { Segment } from '../../wire/tcp-segment.ts'
 import { BlockPool } from '../buffer/block-pool.ts'
 import { toSeq } from '../seq.ts'
 import { TcpConnection, type EmitSegment } from '../tcp-connection.ts'
 import { defaultTcpSettings, type TcpSettings } from '../tcp-settings.ts'
 import { EventQueue } from './event-queue.ts'
-import { createSeededRandom } from './random.ts'
 
 export interface Path {
   /** One way. */
@@ -77,7 +77,6 @@ export class Simulation {
   readonly #random: () => number
   readonly #events = new EventQueue<{ readonly to: SimulatedEnd; readonly segment: Segment }>()
   readonly #freeAt = new Map<SimulatedEnd, Milliseconds>()
-  readonly #sendLimitBytes: number
   lost = 0
   steps = 0
 
@@ -85,7 +84,6 @@ export class Simulation {
     this.#options = options
     this.#random = createSeededRandom(options.seed ?? 1)
     const settings = { ...defaultTcpSettings, ...options.settings }
-    this.#sendLimitBytes = settings.sendLimitBytes
     const end = (localPort: number, remotePort: number, iss: number): SimulatedEnd =>
       new SimulatedEnd(
         new TcpConnection({
