@@ -21,6 +21,10 @@ export interface Libc {
   sendmmsg(fd: number, messages: Uint8Array, count: number, flags: number): number
   open(path: string, flags: number, mode: number): number
   ioctl(fd: number, request: number, argument: Uint8Array): number
+  /** For requests whose argument is a number. */
+  ioctlNumber(fd: number, request: number, argument: number): number
+  read(fd: number, bytes: Uint8Array, length: number): number
+  writev(fd: number, vector: Uint8Array, count: number): number
   close(fd: number): number
   if_nametoindex(name: string): number
   if_indextoname(index: number, name: Uint8Array): unknown
@@ -41,6 +45,9 @@ const declarations: Readonly<Record<keyof Libc, string>> = {
   sendmmsg: 'int sendmmsg(int fd, void *messages, unsigned int count, int flags)',
   open: 'int open(const char *path, int flags, unsigned int mode)',
   ioctl: 'int ioctl(int fd, unsigned long request, void *argument)',
+  ioctlNumber: 'int ioctl(int fd, unsigned long request, unsigned long argument)',
+  read: 'int64_t read(int fd, void *bytes, size_t length)',
+  writev: 'int64_t writev(int fd, const void *vector, int count)',
   close: 'int close(int fd)',
   if_nametoindex: 'unsigned int if_nametoindex(const char *name)',
   if_indextoname: 'void *if_indextoname(unsigned int index, void *name)',

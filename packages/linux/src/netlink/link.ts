@@ -34,6 +34,7 @@ export interface LinkAddress {
 
 const IFLA_IFNAME = 3
 const IFLA_MTU = 4
+const IFLA_TXQLEN = 13
 const IFF_UP = 1
 const IFF_LOOPBACK = 8
 const linkHeaderBytes = 16
@@ -43,13 +44,24 @@ const IFA_LOCAL = 2
 const IFA_F_NODAD = 2
 const addressHeaderBytes = 8
 
-export function encodeLink(index: number, wanted: { readonly up?: boolean; readonly mtu?: number }): Uint8Array {
+/** What can be set of a link. */
+export interface LinkSettings {
+  readonly up?: boolean
+  readonly mtu?: number
+  /** Packets that wait for the link. */
+  readonly queuePackets?: number
+}
+
+export function encodeLink(index: number, wanted: LinkSettings): Uint8Array {
   const header = new Uint8Array(linkHeaderBytes)
   const view = new DataView(header.buffer)
   view.setInt32(4, index, true)
   view.setUint32(8, wanted.up ? IFF_UP : 0, true)
   view.setUint32(12, wanted.up === undefined ? 0 : IFF_UP, true)
-  return concatBytes([header, encodeAttributes(wanted.mtu === undefined ? [] : [[IFLA_MTU, u32(wanted.mtu)]])])
+  const attributes: Attribute[] = []
+  if (wanted.mtu !== undefined) attributes.push([IFLA_MTU, u32(wanted.mtu)])
+  if (wanted.queuePackets !== undefined) attributes.push([IFLA_TXQLEN, u32(wanted.queuePackets)])
+  return concatBytes([header, encodeAttributes(attributes)])
 }
 
 export function parseLink(payload: Uint8Array): Link | undefined {
