@@ -30,22 +30,26 @@ export interface FaultsOptions {
 
 /**
  * `device` over a bad wire: loss, delay, reordering, duplicates, corruption and a rate, the same ones for the same random numbers. Time is the clock's, so
- * that tests run in virtual time.
+ * that tests run in virtual time. What the device would cut into segments suffers as one packet.
  */
 export function withFaults(device: PacketDevice, faults: Faults, { clock, random, ways = 'transmit' }: FaultsOptions): PacketDevice {
   const out = new FaultyWay(faults, clock, random)
   const into = new FaultyWay(faults, clock, random)
+  const corrupts = (faults.corrupt ?? 0) > 0
   return {
     name: device.name,
     mtu: device.mtu,
     // A device that vouches for sums could not vouch for a turned bit.
-    offload: faults.corrupt ? { ...device.offload, checksum: false } : device.offload,
+    offload: corrupts ? { ...device.offload, checksum: false } : device.offload,
     start(receive) {
       if (ways === 'transmit') device.start(receive)
-      else device.start((packets) => packets.forEach((packet) => into.pass([packet], (passed) => receive([passed]))))
+      else device.start((packets, verified) => packets.forEach((packet) => into.pass([packet], (passed) => receive([passed], corrupts ? false : verified))))
     },
     // A packet that is lost on the wire was sent.
-    transmit: (parts) => (ways === 'receive' ? device.transmit(parts) : out.pass(parts, (packet) => device.transmit([packet]))),
+    transmit(parts, segmentBytes) {
+      if (ways === 'receive') return device.transmit(parts, segmentBytes)
+      return out.pass(parts, (packet) => device.transmit([packet], segmentBytes))
+    },
     async close() {
       out.close()
       into.close()

@@ -66,14 +66,14 @@ export function withPcap(device: PacketDevice, sink: PcapSink, options: PcapOpti
     mtu: device.mtu,
     offload: device.offload,
     start(receive) {
-      device.start((packets) => {
+      device.start((packets, verified) => {
         for (const packet of packets) writer.write(packet)
-        receive(packets)
+        receive(packets, verified)
       })
     },
-    transmit(parts) {
+    transmit(parts, segmentBytes) {
       writer.write(gather(parts))
-      return device.transmit(parts)
+      return device.transmit(parts, segmentBytes)
     },
     close: () => device.close(),
   }

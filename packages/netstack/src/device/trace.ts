@@ -10,13 +10,13 @@ export function withTrace(device: PacketDevice, log: Log): PacketDevice {
     mtu: device.mtu,
     offload: device.offload,
     start(receive) {
-      device.start((packets) => {
+      device.start((packets, verified) => {
         for (const packet of packets) log('debug', source, `< ${describePacket(packet)}`)
-        receive(packets)
+        receive(packets, verified)
       })
     },
-    transmit(parts) {
-      const sent = device.transmit(parts)
+    transmit(parts, segmentBytes) {
+      const sent = device.transmit(parts, segmentBytes)
       log('debug', source, `> ${describePacket(gather(parts))}${sent ? '' : ' (dropped by the device)'}`)
       return sent
     },

@@ -244,6 +244,29 @@ describe('out', () => {
     expect(peer.ip.drops.toJSON()).toEqual({ 'ip.protocol': 1 })
   })
 
+  it('says how large the pieces of a large segment may be: what the path carries and the peer takes', () => {
+    const host = new IpHost({ offload: { checksum: true, segmentationBytes: 65_535 } })
+    const tcp = { ...route, protocol: ipProtocol.tcp, checksumAt: 16 }
+    const send = (mss?: number): boolean => host.ip.output.send(tcp, 20, [new Uint8Array(5000)], 5000, mss)
+    expect([send(), send(1000), send(9000)]).toEqual([true, true, true])
+    host.ip.pathMtu.learn(tcp.destination, 1300, 0)
+    send()
+    host.ip.output.send(tcp, 20, [])
+    expect(host.segmentBytes).toEqual([1460, 1000, 1460, 1260, 1260])
+  })
+
+  it('a reassembled packet is summed here, whatever the device says', () => {
+    const { host } = listening({ offload: { checksum: true, segmentationBytes: 0 } })
+    const ping = buildIcmp(v4, { kind: 'echo-request', identifier: 3, sequence: 4, data: new Uint8Array(8) }).subarray(20)
+    const wrong = Uint8Array.from(ping)
+    wrong[15] = 1
+    for (const [identification, bytes] of [ping, wrong].entries()) {
+      host.ip.receive(buildPacket({ ...v4, protocol: 1, identification, moreFragments: true }, bytes.subarray(0, 8)))
+      host.ip.receive(buildPacket({ ...v4, protocol: 1, identification, fragmentOffset: 8 }, bytes.subarray(8)))
+    }
+    expect([host.sent.length, host.ip.drops.toJSON()]).toEqual([1, { 'icmp.checksum': 1 }])
+  })
+
   it('numbers packets, each destination by itself', () => {
     const host = new IpHost()
     for (let count = 0; count < 3; count += 1) host.ip.output.send(route, header(host), [])

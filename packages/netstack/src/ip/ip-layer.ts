@@ -77,9 +77,8 @@ export class IpLayer {
     return this.#reassembly.heldBytes
   }
 
-  /** One packet from the device; borrowed. Never throws for what is in it. */
-  receive(bytes: Uint8Array): void {
-    const verified = this.#device.offload.checksum
+  /** One packet from the device; borrowed. Never throws for what is in it. `verified`: its sums need not be looked at. */
+  receive(bytes: Uint8Array, verified = this.#device.offload.checksum): void {
     const packet = parseIp(bytes, this.#packet, this.drops, verified)
     if (!packet) return this.#tellProblem(this.#packet)
     if (!this.#isForUs(packet)) return
@@ -89,7 +88,8 @@ export class IpLayer {
     const joined = parseIp(whole, this.#whole, this.drops, true)
     if (!joined) return this.#tellProblem(this.#whole)
     if (joined.isFragment) return this.drops.count('fragment.nested')
-    this.#deliver(joined, verified)
+    // No device could make or verify a sum over fragments.
+    this.#deliver(joined, false)
   }
 
   #isForUs(packet: IpPacket): boolean {

@@ -56,8 +56,11 @@ export class IpOutput {
     return Math.min(device.mtu, pathMtu.to(destination, clock.now()))
   }
 
-  /** Sends `headerBytes` from the scratch buffer and then `payload`. False: dropped by the device, or longer than any packet. */
-  send(route: Route, headerBytes: number, payload: readonly Uint8Array[], payloadBytes = lengthOf(payload)): boolean {
+  /**
+   * Sends `headerBytes` from the scratch buffer and then `payload`. A device that cuts TCP makes segments of at most `segmentBytes` of it: the peer's MSS. False:
+   * dropped by the device, or longer than any packet.
+   */
+  send(route: Route, headerBytes: number, payload: readonly Uint8Array[], payloadBytes = lengthOf(payload), segmentBytes?: number): boolean {
     const { device, drops } = this.#options
     const length = headerBytes + payloadBytes
     const ipBytes = ipHeaderBytes(route.destination.version)
@@ -74,7 +77,9 @@ export class IpOutput {
       const start = this.transportAt - ipBytes
       encodeIpHeader(header, this.scratch, start)
       const head = this.scratch.subarray(start, this.transportAt + headerBytes)
-      if (device.transmit(payloadBytes === 0 ? [head] : [head, ...payload])) return true
+      // The path may carry less than the device's own MTU, and the peer take less than that.
+      const fits = mtu - ipBytes - headerBytes
+      if (device.transmit(payloadBytes === 0 ? [head] : [head, ...payload], segmented ? Math.min(fits, segmentBytes ?? fits) : undefined)) return true
     }
     drops.count('ip.send-device')
     return false

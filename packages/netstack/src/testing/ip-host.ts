@@ -18,6 +18,8 @@ export class IpHost {
   readonly ip: IpLayer
   now = 0
   readonly sent: Uint8Array[] = []
+  /** The pieces asked for, packet by packet. */
+  readonly segmentBytes: (number | undefined)[] = []
   /** What the device answers. */
   accepts = true
 
@@ -25,14 +27,22 @@ export class IpHost {
     this.ip = new IpLayer({
       random: createSeededRandom(1),
       ...options,
-      device: { mtu, offload, transmit: (parts) => (this.accepts ? this.sent.push(gather(parts)) > 0 : false) },
+      device: { mtu, offload, transmit: (parts, segmentBytes) => this.#transmit(parts, segmentBytes) },
       clock: { now: () => this.now },
       addresses: new LocalAddresses({ addresses: addresses.map(address), any }),
     })
   }
 
+  #transmit(parts: readonly Uint8Array[], segmentBytes: number | undefined): boolean {
+    if (!this.accepts) return false
+    this.sent.push(gather(parts))
+    this.segmentBytes.push(segmentBytes)
+    return true
+  }
+
   /** What has been sent since the last call. */
   take(): Uint8Array[] {
+    this.segmentBytes.length = 0
     return this.sent.splice(0)
   }
 }
