@@ -93,12 +93,15 @@ export class TinyPeer {
 
   #segment(packet: Buffer, from: number, bits: number, seq: number, ack: number, payload: readonly Uint8Array[] = []): void {
     const isSyn = (bits & bit.syn) !== 0
-    this.#answer(packet, protocols.tcp, isSyn ? 24 : 20, payload, (at) => {
+    this.#answer(packet, protocols.tcp, isSyn ? 28 : 20, payload, (at) => {
       this.#turnPorts(packet, from, at)
       this.#head.writeUInt32BE(seq >>> 0, at + 4)
       this.#head.writeUInt32BE(ack >>> 0, at + 8)
-      this.#head.set([isSyn ? 0x60 : 0x50, bits, 0xff, 0xff], at + 12)
-      if (isSyn) this.#head.writeUInt32BE(0x0204_0000 | (this.#device.mtu - at - 20), at + 20)
+      this.#head.set([isSyn ? 0x70 : 0x50, bits, 0xff, 0xff], at + 12)
+      if (!isSyn) return
+      // MSS, and a window scale of 7.
+      this.#head.writeUInt32BE(0x0204_0000 | (this.#device.mtu - at - 20), at + 20)
+      this.#head.writeUInt32BE(0x0103_0307, at + 24)
     })
   }
 
