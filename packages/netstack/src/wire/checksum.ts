@@ -1,33 +1,23 @@
 import type { IpAddress } from './ip-address.ts'
 
 /**
- * The Internet checksum (RFC 1071). Sums are plain numbers that are folded at the end; the long loop adds sixteen-bit words in the
- * machine's own order, because the sum does not mind (RFC 1071 2 (B)): six times faster than byte by byte.
+ * The Internet checksum (RFC 1071). Sums are plain numbers that are folded at the end. The long loop reads words of four bytes, in whichever order the
+ * machine reads fastest, because the sum of swapped words is the swapped sum (RFC 1071 2 (B)): five times faster than byte by byte.
  */
-const littleEndian = new Uint8Array(Uint16Array.of(1).buffer)[0] === 1
 
-/** So many bytes at once that two accumulators stay 31-bit integers. */
+/** So many bytes at once that the accumulators stay 32-bit integers. */
 const chunkBytes = 0x10000
 /** Below it, making a view costs more than it saves. */
-const viewBytes = 48
+const viewBytes = 96
 
 /** `sum` and the words of `bytes` from `start` to `end`, the first byte being a high one. */
 export function sumBytes(bytes: Uint8Array, start: number, end: number, sum = 0): number {
   if (end - start < viewBytes) return sum + sumShort(bytes, start, end)
-  let total = sum
-  let at = start
-  // A view begins at an even address. The words are then shifted by a byte, which swaps the bytes of their sum.
-  const odd = ((bytes.byteOffset + start) & 1) === 1
-  if (odd) {
-    total += (bytes[at] ?? 0) << 8
-    at += 1
-  }
-  let words = 0
-  for (; end - at >= 2; at += Math.min(chunkBytes, (end - at) & ~1)) words += sumWords(bytes, at, Math.min(chunkBytes, (end - at) & ~1))
-  const folded = foldSum(words)
-  total += littleEndian === odd ? folded : swapBytes(folded)
-  if (at < end) total += odd ? (bytes[at] ?? 0) : (bytes[at] ?? 0) << 8
-  return total
+  const words = new DataView(bytes.buffer, bytes.byteOffset, end)
+  const whole = start + ((end - start) & ~7)
+  let swapped = 0
+  for (let at = start; at < whole; at += chunkBytes) swapped += sumWords(words, at, Math.min(whole, at + chunkBytes))
+  return sum + swapBytes(foldSum(swapped)) + sumShort(bytes, whole, end)
 }
 
 function sumShort(bytes: Uint8Array, start: number, end: number): number {
@@ -37,18 +27,17 @@ function sumShort(bytes: Uint8Array, start: number, end: number): number {
   return at < end ? sum + ((bytes[at] ?? 0) << 8) : sum
 }
 
-function sumWords(bytes: Uint8Array, start: number, length: number): number {
-  const words = new Uint16Array(bytes.buffer, bytes.byteOffset + start, length >> 1)
-  const whole = words.length & ~3
-  let first = 0
-  let second = 0
-  let at = 0
-  for (; at < whole; at += 4) {
-    first = (first + (words[at] ?? 0) + (words[at + 1] ?? 0)) | 0
-    second = (second + (words[at + 2] ?? 0) + (words[at + 3] ?? 0)) | 0
+/** Eight bytes at a time, as little-endian words. */
+function sumWords(words: DataView, start: number, end: number): number {
+  let high = 0
+  let low = 0
+  for (let at = start; at < end; at += 8) {
+    const first = words.getInt32(at, true)
+    const second = words.getInt32(at + 4, true)
+    high = (high + (first >>> 16) + (second >>> 16)) | 0
+    low = (low + (first & 0xffff) + (second & 0xffff)) | 0
   }
-  for (; at < words.length; at += 1) first = (first + (words[at] ?? 0)) | 0
-  return first + second
+  return high + low
 }
 
 /** The sum of parts that follow each other; a part after an odd number of bytes is shifted by one. */
