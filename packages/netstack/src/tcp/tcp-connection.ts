@@ -183,6 +183,8 @@ export class TcpConnection implements SegmentOutput {
   receive(segment: Segment, now: Milliseconds): void {
     if (this.state === 'CLOSED') return
     this.#keepAlive?.heard(now)
+    // A packet has come through: there may be room again.
+    this.#refusedUntil = undefined
     if (this.state === 'SYN-SENT') this.#receiveInSynSent(segment, now)
     else this.#receiveSynchronized(segment, now)
   }
@@ -196,11 +198,11 @@ export class TcpConnection implements SegmentOutput {
 
   /** When `transmit` has something to do even if nothing is received; infinity if never. */
   nextWake(): Milliseconds {
-    const refused = this.#refusedUntil
-    if (this.state === 'CLOSED') return this.#resetDue ? (refused ?? 0) : Number.POSITIVE_INFINITY
+    // What the device has refused is tried again soon, whatever else there is.
+    if (this.#refusedUntil !== undefined) return this.#refusedUntil
+    if (this.state === 'CLOSED') return this.#resetDue ? 0 : Number.POSITIVE_INFINITY
     const keepAliveAt = this.#keepAlive && this.established ? this.#keepAlive.wakeAt : Number.POSITIVE_INFINITY
-    const wake = Math.min(this.#sender.timerAt, this.#receiver.acks.wakeAt, this.#timeWaitUntil, keepAliveAt)
-    return refused === undefined ? wake : Math.max(wake, refused)
+    return Math.min(this.#sender.timerAt, this.#receiver.acks.wakeAt, this.#timeWaitUntil, keepAliveAt)
   }
 
   /** RFC 9293 3.10.7.3. */
