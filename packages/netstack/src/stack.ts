@@ -1,4 +1,4 @@
-import { CodedError, silentLog, systemClock, type Cancel, type Clock, type DatagramFlow, type Endpoint, type Flow, type Log, type Milliseconds, type PacketDevice, type TcpRequest, type UdpRequest } from '@tunnel/flow'
+import { CodedError, copyBytes, silentLog, systemClock, type Cancel, type Clock, type DatagramFlow, type Endpoint, type Flow, type Log, type Milliseconds, type PacketDevice, type TcpRequest, type UdpRequest } from '@tunnel/flow'
 import { secureRandom } from './secure-random.ts'
 import { IpLayer, type IpLayerOptions } from './ip/ip-layer.ts'
 import { LocalAddresses } from './ip/local-addresses.ts'
@@ -74,7 +74,7 @@ class Stack implements Netstack {
   readonly #tcp: TcpLayer
   readonly #udp: UdpLayer
   #busy = false
-  #nested: Uint8Array[] = []
+  #nested: { readonly packet: Uint8Array; readonly verified: boolean }[] = []
   #flushPlanned = false
   /** Asked for while we were at work. */
   #flushWanted = false
@@ -89,7 +89,7 @@ class Stack implements Netstack {
     this.#log = log
     const addresses = new LocalAddresses({ addresses: (options.addresses ?? []).map(requireAddress), any: options.any ?? false })
     this.#ip = new IpLayer({ ...options.ip, device, addresses, clock, random })
-    this.#udp = new UdpLayer({ ...options.udp, ip: this.#ip, clock, random })
+    this.#udp = new UdpLayer({ ...options.udp, ip: this.#ip, clock, random, handlerFailed: (error) => this.#handlerFailed(error) })
     this.#tcp = new TcpLayer({
       ...options.tcp,
       settings: tcpSettings(options.tcp),
@@ -100,7 +100,7 @@ class Stack implements Netstack {
       wake: () => this.#planFlush(),
       handlerFailed: (error) => this.#handlerFailed(error),
     })
-    device.start((packets) => this.#receive(packets))
+    device.start((packets, verified) => this.#receive(packets, verified))
   }
 
   get stats(): NetstackStats {
@@ -154,14 +154,14 @@ class Stack implements Netstack {
   }
 
   /** A device may call this while it is given a packet: two stacks in one process, joined without a queue. */
-  #receive(packets: readonly Uint8Array[]): void {
+  #receive(packets: readonly Uint8Array[], verified = this.#device.offload.checksum): void {
     if (this.#closed) return
     if (this.#busy) {
-      for (const packet of packets) if (this.#nested.length < nestedLimit) this.#nested.push(packet.slice())
+      for (const packet of packets) if (this.#nested.length < nestedLimit) this.#nested.push({ packet: copyBytes(packet), verified })
       return
     }
     this.#work(() => {
-      for (const packet of packets) this.#ip.receive(packet)
+      for (const packet of packets) this.#ip.receive(packet, verified)
     })
   }
 
@@ -180,7 +180,7 @@ class Stack implements Netstack {
     receive()
     this.#flush()
     while (this.#nested.length > 0) {
-      for (const packet of this.#nested.splice(0)) this.#ip.receive(packet)
+      for (const { packet, verified } of this.#nested.splice(0)) this.#ip.receive(packet, verified)
       this.#flush()
     }
     this.#busy = false

@@ -98,6 +98,11 @@ export class TcpConnection implements SegmentOutput {
     return this.#sender.unsentBytes
   }
 
+  /** Data of the largest segment that the peer and the path take. */
+  get mss(): number {
+    return this.#sender.mss
+  }
+
   get readableBytes(): number {
     return this.#receiver.readable
   }

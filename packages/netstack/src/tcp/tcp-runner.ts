@@ -125,8 +125,9 @@ export class TcpRunner implements TcpFlowOwner {
 
   readonly #emit: EmitSegment = (header, parts, payloadBytes) => {
     const { output } = this.#options
-    if (!this.#transmitting) return false
+    const flow = this.#transmitting
+    if (!flow) return false
     const headerBytes = encodeSegmentHeader(header, output.scratch, output.transportAt)
-    return output.send(this.#transmitting.route, headerBytes, parts, payloadBytes)
+    return output.send(flow.route, headerBytes, parts, payloadBytes, flow.connection.mss)
   }
 }

@@ -17,6 +17,8 @@ export interface UdpFlowOwner {
   readonly transmit: (pair: UdpPair, datagram: Uint8Array) => boolean
   readonly onDrop: () => void
   readonly onClosed: (flow: UdpFlow) => void
+  /** Runs a handler of the user, who may throw. */
+  readonly call: (handler: () => void) => void
   /** Datagrams, and their bytes, that wait for `attach`. */
   readonly queueLimit: number
   readonly queueBytes: number
@@ -79,7 +81,8 @@ export class UdpFlow implements DatagramFlow {
   received(datagram: Uint8Array): void {
     if (this.#closing) return
     this.lastActive = this.#owner.now()
-    if (this.#handler && this.#started) return this.#handler.message(datagram)
+    const handler = this.#handler
+    if (handler && this.#started) return this.#owner.call(() => handler.message(datagram))
     if (this.#waiting.length >= this.#owner.queueLimit || this.#waitingBytes + datagram.length > this.#owner.queueBytes) return this.#owner.onDrop()
     this.#waiting.push(copyBytes(datagram))
     this.#waitingBytes += datagram.length
@@ -88,7 +91,10 @@ export class UdpFlow implements DatagramFlow {
   #start(handler: DatagramHandler): void {
     this.#started = true
     // A handler may close the flow, which empties the list.
-    for (let datagram = this.#waiting.shift(); datagram; datagram = this.#waiting.shift()) handler.message(datagram)
+    for (let datagram = this.#waiting.shift(); datagram; datagram = this.#waiting.shift()) {
+      const waited = datagram
+      this.#owner.call(() => handler.message(waited))
+    }
     this.#waitingBytes = 0
     if (this.#closing) handler.close(this.#closing.error)
   }

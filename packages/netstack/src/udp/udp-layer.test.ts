@@ -8,7 +8,7 @@ import { IpLayer } from '../ip/ip-layer.ts'
 import { LocalAddresses } from '../ip/local-addresses.ts'
 import { address, buildIcmp, buildPacket, buildUdp } from '../testing/build-packet.ts'
 import { IpHost } from '../testing/ip-host.ts'
-import { UdpLayer, type UdpLimits } from './udp-layer.ts'
+import { UdpLayer, type UdpLayerOptions } from './udp-layer.ts'
 
 const v4 = { from: '10.0.0.2', to: '10.0.0.1' }
 const v6 = { from: '2001:db8::2', to: '2001:db8::1' }
@@ -41,7 +41,7 @@ datagramFlowCompliance('a UDP flow over IPv4', () => connected(65_535, '10.0.0.2
 datagramFlowCompliance('a UDP flow over IPv6, in fragments', () => connected(1280, '2001:db8::2'))
 
 /** A host whose deferred calls run when the test says so. */
-function host(limits: UdpLimits = {}, any = false): { host: IpHost; udp: UdpLayer; run: () => void; requests: UdpRequest[] } {
+function host(limits: Partial<UdpLayerOptions> = {}, any = false): { host: IpHost; udp: UdpLayer; run: () => void; requests: UdpRequest[] } {
   const ipHost = new IpHost({ any })
   const deferred: (() => void)[] = []
   const udp = new UdpLayer({ ip: ipHost.ip, clock: { now: () => ipHost.now }, random: createSeededRandom(3), defer: (call) => deferred.push(call), ...limits })
@@ -172,6 +172,22 @@ describe('flows', () => {
     ip.ip.receive(buildIcmp({ ...v4, from: '10.9.9.9' }, { kind: 'too-big', code: 4, value: 1000, quote: sent!.subarray(0, 28) }))
     flow.send(new Uint8Array(1400))
     expect(ip.take().map(({ length }) => length)).toEqual([996, 452])
+  })
+
+  it('are not hurt by handlers that throw', () => {
+    const failed: unknown[] = []
+    const { host: ip, udp, run } = host({ handlerFailed: (error) => failed.push(error) })
+    const fail = (): never => {
+      throw new Error('a defect')
+    }
+    udp.onRequest(fail)
+    udp.bind({ port: 5000, onMessage: fail })
+    const flow = udp.connect({ address: '10.0.0.2', port: 9 }, { port: 6000 })
+    ip.ip.receive(buildUdp(v4, 9, 6000, text('early')))
+    flow.attach({ message: fail, close: () => {} })
+    run()
+    for (const port of [5000, 6000, 7000]) ip.ip.receive(buildUdp(v4, 9, port, text('x')))
+    expect(failed.length).toBe(4)
   })
 
   it('all end with the device', () => {

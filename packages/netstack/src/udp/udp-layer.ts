@@ -29,6 +29,8 @@ export interface UdpLayerOptions extends UdpLimits {
   readonly random: () => number
   /** Runs a call later, outside of the caller's own. Default: a microtask. */
   readonly defer?: (call: () => void) => void
+  /** Gets what a handler of the user has thrown. Default: thrown anew, outside of the stack. */
+  readonly handlerFailed?: (error: unknown) => void
 }
 
 const firstEphemeralPort = 49_152
@@ -41,6 +43,7 @@ export class UdpLayer implements Transport {
   readonly #maxFlows: number
   readonly #maxFlowsPerSource: number
   readonly #idle: Milliseconds
+  readonly #handlerFailed: (error: unknown) => void
   readonly #flows: UdpFlowTable
   readonly #owner: UdpFlowOwner
   /** By port; sockets of one port differ in their addresses. */
@@ -56,6 +59,7 @@ export class UdpLayer implements Transport {
     this.#maxFlows = maxFlows
     this.#maxFlowsPerSource = maxFlowsPerSource
     this.#idle = idle
+    this.#handlerFailed = options.handlerFailed ?? throwLater
     this.#flows = new UdpFlowTable(Math.floor(random() * 2 ** 31))
     this.#owner = {
       now: () => clock.now(),
@@ -63,6 +67,7 @@ export class UdpLayer implements Transport {
       transmit: (pair, datagram) => this.#transmit(pair.local, pair.localPort, pair.remote, pair.remotePort, datagram),
       onDrop: () => ip.drops.count('udp.queue'),
       onClosed: (flow) => this.#flows.remove(flow),
+      call: (handler) => this.#call(handler),
       queueLimit: options.queueLimit ?? 64,
       queueBytes: options.queueBytes ?? 256 * 1024,
     }
@@ -117,8 +122,18 @@ export class UdpLayer implements Transport {
     const flow = this.#flows.find(packet.destination, datagram.destinationPort, packet.source, datagram.sourcePort)
     if (flow) return flow.received(datagram.payload)
     const socket = this.#sockets.get(datagram.destinationPort)?.find(({ address }) => !address || address.equals(packet.destination))
-    if (socket) return socket.onMessage(datagram.payload, endpoint(packet.source, datagram.sourcePort), endpoint(packet.destination, datagram.destinationPort))
-    this.#request(packet, datagram)
+    if (!socket) return this.#request(packet, datagram)
+    const from = endpoint(packet.source, datagram.sourcePort)
+    this.#call(() => socket.onMessage(datagram.payload, from, endpoint(packet.destination, datagram.destinationPort)))
+  }
+
+  /** What comes behind a packet in its batch is not to suffer from a handler that throws. */
+  #call(handler: () => void): void {
+    try {
+      handler()
+    } catch (error) {
+      this.#handlerFailed(error)
+    }
   }
 
   #request(packet: IpPacket, datagram: Datagram): void {
@@ -135,7 +150,7 @@ export class UdpLayer implements Transport {
     const flow = this.#addFlow({ local: packet.destination, localPort, remote: packet.source, remotePort })
     flow.received(datagram.payload)
     const quote = quoteOf(packet)
-    onRequest(new UdpFlowRequest(flow, (reason) => icmp.unreachable(quote, reason === 'reset' ? 'port-unreachable' : reason)))
+    this.#call(() => onRequest(new UdpFlowRequest(flow, (reason) => icmp.unreachable(quote, reason === 'reset' ? 'port-unreachable' : reason))))
   }
 
   icmpError({ reason, quoted }: ReportedError): boolean {
@@ -203,6 +218,12 @@ export class UdpLayer implements Transport {
 /** Over IPv6 there is always a sum (RFC 8200 8.1); over IPv4 0 stands for none. It covers the datagram's own length, not padding behind it. */
 function sumIsGood(packet: IpPacket, { checksum, payload }: Datagram): boolean {
   return checksum === 0 ? packet.version === 4 : transportSumIsGood(packet, udpHeaderBytes + payload.length)
+}
+
+function throwLater(error: unknown): void {
+  queueMicrotask(() => {
+    throw error
+  })
 }
 
 const endpoint = (address: IpAddress, port: number): Endpoint => ({ address: String(address), port })
