@@ -47,7 +47,8 @@ async function capture(snapBytes?: number): Promise<Uint8Array> {
   return Uint8Array.from(pieces.flatMap((piece) => [...piece]))
 }
 
-const hasTcpdump = spawnSync('tcpdump', ['--version']).status === 0
+const reader = 'tcpdump'
+const hasReader = spawnSync(reader, ['--version']).status === 0
 
 describe('withPcap', () => {
   it('writes a nanosecond capture of raw IP packets, both ways', async () => {
@@ -69,12 +70,12 @@ describe('withPcap', () => {
     expect(bytes.length).toBe(24 + samples.reduce((sum, { length }) => sum + 16 + Math.min(30, length), 0))
   })
 
-  it.runIf(hasTcpdump)('is what tcpdump reads, with good sums', async () => {
+  it.runIf(hasReader)('is what tcpdump reads, with good sums', async () => {
     const folder = mkdtempSync(join(tmpdir(), 'netstack-pcap-'))
     try {
       const file = join(folder, 'a.pcap')
       writeFileSync(file, await capture())
-      const lines = execFileSync('tcpdump', ['-r', file, '-nn', '-tt', '-vv', '--time-stamp-precision=nano'], { encoding: 'utf8', stdio: ['ignore', 'pipe', 'ignore'] })
+      const lines = execFileSync(reader, ['-r', file, '-nn', '-tt', '-vv', '--time-stamp-precision=nano'], { encoding: 'utf8', stdio: ['ignore', 'pipe', 'ignore'] })
       const joined = lines.replaceAll(/\n\s+/g, ' ').trim().split('\n')
       expect(joined.length).toBe(samples.length)
       for (const line of joined) expect(line).toMatch(/^1700000000\.\d{9} IP6? /)

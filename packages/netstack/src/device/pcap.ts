@@ -20,7 +20,7 @@ const fileHeaderBytes = 24
 const recordHeaderBytes = 16
 
 /** Writes packets in the form that tcpdump and Wireshark read (draft-ietf-opsawg-pcap). */
-export class PcapWriter {
+class PcapWriter {
   readonly #sink: PcapSink
   readonly #clock: Pick<Clock, 'now'>
   readonly #epoch: Milliseconds

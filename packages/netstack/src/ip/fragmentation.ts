@@ -22,7 +22,7 @@ export function transmitFragments(header: IpHeader, parts: readonly Uint8Array[]
 }
 
 /** Views of `length` bytes from `start` on. */
-export function sliceParts(parts: readonly Uint8Array[], start: number, length: number): Uint8Array[] {
+function sliceParts(parts: readonly Uint8Array[], start: number, length: number): Uint8Array[] {
   const slices: Uint8Array[] = []
   let skip = start
   let left = length

@@ -15,7 +15,7 @@ export interface ReassemblyLimits {
   readonly timeout: Milliseconds
 }
 
-export const defaultReassemblyLimits: ReassemblyLimits = {
+const defaultReassemblyLimits: ReassemblyLimits = {
   maxBytes: 4 * 1024 * 1024,
   maxSourceBytes: 1024 * 1024,
   maxPackets: 256,

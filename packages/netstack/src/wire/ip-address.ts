@@ -47,9 +47,9 @@ export class IpAddress {
 
 const mappedPrefix = 0xffff
 
-export const ipv4Address = (word: number): IpAddress => new IpAddress(4, 0, 0, mappedPrefix, word)
+const ipv4Address = (word: number): IpAddress => new IpAddress(4, 0, 0, mappedPrefix, word)
 export const unspecified4 = ipv4Address(0)
-export const unspecified6 = new IpAddress(6, 0, 0, 0, 0)
+const unspecified6 = new IpAddress(6, 0, 0, 0, 0)
 
 /** The address at `at`: `known` itself if it is that one, so that packets of one flow share an object. */
 export function readIpv4Address(bytes: Uint8Array, at: number, known: IpAddress = unspecified4): IpAddress {

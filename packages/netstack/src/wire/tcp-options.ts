@@ -32,7 +32,7 @@ const kind = { end: 0, nop: 1, mss: 2, windowScale: 3, sackPermitted: 4, sack: 5
 const maxWindowScale = 14
 
 /** The header's length has four bits: 60 bytes less the fixed twenty. */
-export const maxTcpOptionsBytes = 40
+const maxTcpOptionsBytes = 40
 
 /** NOP, NOP, kind 8, length 10: how nearly every segment of a connection with timestamps begins its options. */
 const usualTimestamp = (kind.nop << 24) | (kind.nop << 16) | (kind.timestamp << 8) | 10
