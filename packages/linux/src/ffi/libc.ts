@@ -28,6 +28,14 @@ export interface Libc {
   close(fd: number): number
   if_nametoindex(name: string): number
   if_indextoname(index: number, name: Uint8Array): unknown
+  socketpair(domain: number, type: number, protocol: number, descriptors: Uint8Array): number
+  sendmsg(fd: number, message: Uint8Array, flags: number): number
+  recvmsg(fd: number, message: Uint8Array, flags: number): number
+  mount(source: string, target: string, type: null, flags: number, data: null): number
+  /** `null`: the signal's default effect. */
+  signal(number: number, handler: null): unknown
+  /** Returns only when it fails. The last word is null. */
+  execvp(file: string, words: readonly (string | null)[]): number
 }
 
 const declarations: Readonly<Record<keyof Libc, string>> = {
@@ -51,6 +59,12 @@ const declarations: Readonly<Record<keyof Libc, string>> = {
   close: 'int close(int fd)',
   if_nametoindex: 'unsigned int if_nametoindex(const char *name)',
   if_indextoname: 'void *if_indextoname(unsigned int index, void *name)',
+  socketpair: 'int socketpair(int domain, int type, int protocol, void *descriptors)',
+  sendmsg: 'int64_t sendmsg(int fd, const void *message, int flags)',
+  recvmsg: 'int64_t recvmsg(int fd, void *message, int flags)',
+  mount: 'int mount(const char *source, const char *target, const char *type, unsigned long flags, const void *data)',
+  signal: 'void *signal(int number, void *handler)',
+  execvp: 'int execvp(const char *file, const char **words)',
 }
 
 let loadedKoffi: typeof Koffi | undefined

@@ -30,6 +30,8 @@ export interface LinkAddress {
   readonly peer?: string
   /** 0 global, 253 link, 254 host. */
   readonly scope?: number
+  /** False: the kernel makes no route to the prefix (or the peer) by itself. */
+  readonly prefixRoute?: boolean
 }
 
 const IFLA_IFNAME = 3
@@ -42,6 +44,8 @@ const IFA_ADDRESS = 1
 const IFA_LOCAL = 2
 // No duplicate address detection: an IPv6 address is of use at once.
 const IFA_F_NODAD = 2
+const IFA_F_NOPREFIXROUTE = 0x200
+const IFA_FLAGS = 8
 const addressHeaderBytes = 8
 
 /** What can be set of a link. */
@@ -93,6 +97,8 @@ export function encodeLinkAddress(address: LinkAddress, index: number): Uint8Arr
     [IFA_LOCAL, local],
     [IFA_ADDRESS, far],
   ]
+  // More flags than the header has room for.
+  if (address.prefixRoute === false) attributes.push([IFA_FLAGS, u32((header[2] ?? 0) | IFA_F_NOPREFIXROUTE)])
   return concatBytes([header, encodeAttributes(attributes)])
 }
 
