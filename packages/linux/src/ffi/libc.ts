@@ -32,6 +32,8 @@ export interface Libc {
   sendmsg(fd: number, message: Uint8Array, flags: number): number
   recvmsg(fd: number, message: Uint8Array, flags: number): number
   mount(source: string, target: string, type: null, flags: number, data: null): number
+  /** For commands whose argument is a number. */
+  fcntl(fd: number, command: number, argument: number): number
   /** `null`: the signal's default effect. */
   signal(number: number, handler: null): unknown
   /** Returns only when it fails. The last word is null. */
@@ -63,6 +65,7 @@ const declarations: Readonly<Record<keyof Libc, string>> = {
   sendmsg: 'int64_t sendmsg(int fd, const void *message, int flags)',
   recvmsg: 'int64_t recvmsg(int fd, void *message, int flags)',
   mount: 'int mount(const char *source, const char *target, const char *type, unsigned long flags, const void *data)',
+  fcntl: 'int fcntl(int fd, int command, int argument)',
   signal: 'void *signal(int number, void *handler)',
   execvp: 'int execvp(const char *file, const char **words)',
 }
