@@ -22,6 +22,8 @@ export class ReceiveWindow {
   readonly #mostBytes: number
   /** RCV.NXT + RCV.WND as the peer knows it. */
   #edge: Seq
+  /** By a SYN that was sent before the peer's came. */
+  #offeredBytes = 0
   #readBytes = 0
   #readSince: Milliseconds = 0
 
@@ -43,8 +45,9 @@ export class ReceiveWindow {
     return this.#edge
   }
 
+  /** The peer's numbers are known. What our own SYN has offered, if we have sent one, holds from here. */
   start(next: Seq): void {
-    this.#edge = next
+    this.#edge = seqAdd(next, this.#offeredBytes)
   }
 
   /** RCV.WND */
@@ -60,6 +63,7 @@ export class ReceiveWindow {
     const field = Math.min(largestField, Math.ceil(seqDiff(edge, next) / 2 ** shift))
     const advertised = seqAdd(next, field * 2 ** shift)
     if (seqLess(this.#edge, advertised)) this.#edge = advertised
+    if (syn) this.#offeredBytes = field
     return field
   }
 

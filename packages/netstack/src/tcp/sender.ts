@@ -79,7 +79,7 @@ export class Sender {
   /** Sent by the application and not yet by us. */
   get unsentBytes(): number {
     if (this.#finSent) return 0
-    return seqDiff(this.buffer.end, this.#synSent ? this.next : seqAdd(this.next, 1))
+    return Math.max(0, seqDiff(this.buffer.end, this.#synSent ? this.next : seqAdd(this.next, 1)))
   }
 
   /** Our FIN has been acknowledged. */

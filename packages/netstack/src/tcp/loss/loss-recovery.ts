@@ -50,6 +50,9 @@ export class LossRecovery {
   #rate: ProportionalRate | undefined
   /** When the first segment of this recovery was sent again. */
   #firstResentAt: Milliseconds | undefined
+  /** Sent again since the last reduction of the window, and not yet reported as a duplicate; where what was sent then begins. */
+  #resentBytes = 0
+  #undoFrom: Seq | undefined
   #probe: Probe | undefined
   /** Without SACK: ACKs that told of data behind a gap. */
   #duplicateAcks = 0
@@ -110,6 +113,7 @@ export class LossRecovery {
   resent(segment: SentSegment, now: Milliseconds): void {
     this.retransmissions += 1
     this.#firstResentAt ??= Math.floor(now)
+    this.#resentBytes += segment.length
     if (segment === this.sent.first) this.#retransmissionBase = now
     this.sent.resent(segment, now)
     this.#rate?.sent(segment.length)
@@ -137,6 +141,7 @@ export class LossRecovery {
     if (advanced) this.#advance(ack, now)
     else if (!this.#sackPermitted && acknowledgement.bare) delivered += this.#countDuplicate()
     this.#judgeProbe(acknowledgement)
+    if (duplicate) this.#countNeedless(duplicate)
     if (this.#phase !== 'open' && advanced) this.#endPhase(ack, echoedAt)
     const lostBefore = this.sent.lostBytes
     this.#detect(next, now)
@@ -178,7 +183,7 @@ export class LossRecovery {
     const window = this.#rack.reorderingWindow(this.sent, this.#una, next, this.#mss, true)
     if (this.#phase !== 'timeout' && !first.syn) {
       this.#congestion.timedOut(Math.min(seqDiff(next, this.#una), this.windowBytes), now)
-      this.#firstResentAt = undefined
+      this.#beginUndo()
     }
     this.#rack.markAfterTimeout(this.sent, window, now)
     this.#phase = 'timeout'
@@ -250,18 +255,43 @@ export class LossRecovery {
   #endPhase(ack: Seq, echoedAt: Milliseconds | undefined): void {
     // RFC 3522: the ACK answers a segment from before our first retransmission, so that one was needless.
     if (this.#firstResentAt !== undefined && echoedAt !== undefined && echoedAt < this.#firstResentAt) {
-      this.#congestion.undo()
-      this.sent.unmarkLost()
+      this.#undo()
     } else if (seqLess(ack, this.#point)) {
       // RFC 6582 3.2, step 5: a partial ACK. The next gap begins where it ends.
       const { first } = this.sent
       if (!this.#sackPermitted && first && this.#phase === 'fast') this.sent.markLost(first)
       return
     } else if (this.#phase === 'fast') this.#congestion.recovered()
+    this.#open()
+  }
+
+  #open(): void {
     this.#phase = 'open'
     this.#rate = undefined
     this.#firstResentAt = undefined
     this.#rack.recovered()
+  }
+
+  #beginUndo(): void {
+    this.#firstResentAt = undefined
+    this.#resentBytes = 0
+    this.#undoFrom = this.#una
+  }
+
+  /** RFC 3708: when all that was sent again has come twice, nothing had been lost, and the window was reduced for nothing. */
+  #countNeedless({ start, end }: SackBlock): void {
+    if (this.#undoFrom === undefined || this.#resentBytes === 0 || seqLess(start, this.#undoFrom)) return
+    this.#resentBytes -= seqDiff(end, start)
+    if (this.#resentBytes > 0) return
+    this.#undo()
+    if (this.#phase !== 'open') this.#open()
+  }
+
+  #undo(): void {
+    this.#congestion.undo()
+    this.sent.unmarkLost()
+    this.#undoFrom = undefined
+    this.#resentBytes = 0
   }
 
   #detect(next: Seq, now: Milliseconds): void {
@@ -275,7 +305,7 @@ export class LossRecovery {
   #enterRecovery(flight: number, next: Seq, now: Milliseconds): void {
     this.#phase = 'fast'
     this.#point = next
-    this.#firstResentAt = undefined
+    this.#beginUndo()
     this.#congestion.lossDetected(Math.min(flight, this.#congestion.windowBytes), now)
     this.#rate = new ProportionalRate(flight, this.#congestion.thresholdBytes)
   }

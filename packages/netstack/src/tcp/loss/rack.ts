@@ -93,8 +93,11 @@ export class Rack implements DeliveryObserver {
       this.#widenedFor = widenedRecoveries
     }
     if (!this.#reorderingSeen && (recovering || sent.sackedBytes > duplicateThreshold * mss)) return 0
-    const least = Number.isFinite(this.#rtt.least) ? this.#rtt.least : 0
-    return Math.min((this.#windowFactor * least) / 4, this.#rtt.smoothed ?? 0)
+    const { least, smoothed = 0, variance } = this.#rtt
+    // Where some packets leap over the whole path, the least round trip says nothing about the others.
+    const usual = Number.isFinite(least) ? Math.max(least, smoothed / 2) : 0
+    // The RFC's bound is SRTT. Where round trips differ widely, and DSACKs have widened the window, that is too little.
+    return Math.min((this.#windowFactor * usual) / 4, smoothed + 4 * variance)
   }
 
   /** A recovery is over. */
