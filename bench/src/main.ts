@@ -9,6 +9,7 @@ import { pingPong } from './scenarios/latency.ts'
 import { enterNamespace, inNamespace } from './namespace.ts'
 import { memory } from './scenarios/memory.ts'
 import type { Scenario } from './scenarios/scenario.ts'
+import { services } from './scenarios/services.ts'
 import { start } from './scenarios/start.ts'
 import { throughput } from './scenarios/throughput.ts'
 import { tproxy } from './scenarios/tproxy.ts'
@@ -16,7 +17,7 @@ import { udp } from './scenarios/udp.ts'
 import { meets, renderTable, type Figure } from './table.ts'
 import { startWorld } from './world.ts'
 
-const scenarios: readonly Scenario[] = [start, pingPong, connections, throughput, memory, tproxy, udp, dns]
+const scenarios: readonly Scenario[] = [start, pingPong, connections, throughput, memory, tproxy, services, udp, dns]
 
 const words = process.argv.slice(2).filter((word) => word !== '--')
 const json = words.includes('--json')

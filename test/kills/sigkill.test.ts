@@ -1,7 +1,7 @@
 import { readdirSync, readFileSync } from 'node:fs'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { dumpDifference, dumpHost } from '../support/netns/host-dump.ts'
-import { isRoot } from '../support/netns/namespace.ts'
+import { hasNamespaces } from '../support/netns/namespace.ts'
 import { createWorld, type World } from '../support/netns/world.ts'
 import type { Running } from '../support/programs.ts'
 import { startManager, type ManagerProcess } from '../support/resolvers/manager-process.ts'
@@ -20,7 +20,7 @@ const killsOfOne = Math.ceil(kills / combinations.length)
 const services = 20
 const allowed = 2_000
 
-describe.skipIf(!isRoot).each(combinations)('$firewall, $resolver', ({ firewall, resolver }) => {
+describe.skipIf(!hasNamespaces).each(combinations)('$firewall, $resolver', ({ firewall, resolver }) => {
   let world: World
   let manager: ManagerProcess | undefined
   let before: string

@@ -93,6 +93,7 @@ describe('a wrong command line ends with 2 and one clear message', () => {
     ['an unknown self-test', ['tproxy', '--dns-self-test', 'maybe']],
     ['an unknown assignment', ['tproxy', '--ip-assignment', 'random']],
     ['an unknown upstream mode', ['run', '--dnsUpstreamMode', 'all']],
+    ['an upstream that is our own DNS server', ['run', '-i', 'x.json', '--resolver', 'udp://127.0.0.2:53', '--dnsUpstream', 'tcp://127.0.0.2']],
     ['a resolver to configure and none to point to', ['run', '-i', 'x.json', '--resolver', 'none', '--configure-resolver']],
   ])('%s', async (_, argv) => {
     const { code, out, err } = await play(...argv)

@@ -27,6 +27,8 @@ import type { Session } from './session.ts'
 import type { Terminal } from './terminal.ts'
 import { readVersion } from './version.ts'
 
+type Work = (session: Session) => Promise<ExitCode>
+
 const commands: readonly DefineCommand[] = [
   defineRun,
   defineTproxy,
@@ -48,7 +50,7 @@ const booleanFlags: ReadonlySet<string> = new Set([...reservedBooleanOptions, '-
 export async function runProgram(argv: readonly string[], terminal: Terminal): Promise<ExitCode> {
   let exitCode: ExitCode = exitCodes.ok
   const program = createProgram(terminal, async (work) => {
-    exitCode = await runInSession(program, terminal, work)
+    exitCode = await runInSession(program, argv, terminal, work)
   })
   try {
     await program.parseAsync(resolveBooleanValues(argv, booleanFlags), { from: 'user' })
@@ -89,7 +91,7 @@ function globalOptionsOf(command: Command): Option[] {
   return (command.parent?.options ?? []).filter((option) => !option.hidden && concerns(option, command.name()))
 }
 
-async function runInSession(program: Command, terminal: Terminal, work: (session: Session) => Promise<ExitCode>): Promise<ExitCode> {
+async function runInSession(program: Command, argv: readonly string[], terminal: Terminal, work: Work): Promise<ExitCode> {
   let options: GlobalOptions
   try {
     options = readGlobalOptions(program)
@@ -97,23 +99,19 @@ async function runInSession(program: Command, terminal: Terminal, work: (session
     terminal.stderr.write(`error: ${messageOf(error)}\n`)
     return exitCodes.usage
   }
-  return runWith(options, program.args[0], terminal, work)
+  return runWith({ options, command: program.args[0] ?? 'main', argv, terminal }, work)
 }
 
-async function runWith(
-  options: GlobalOptions,
-  command: string | undefined,
-  terminal: Terminal,
-  work: (session: Session) => Promise<ExitCode>,
-): Promise<ExitCode> {
+async function runWith(parts: Omit<Session, 'log'>, work: Work): Promise<ExitCode> {
+  const { options, command, terminal } = parts
   const { stderr, environment } = terminal
   const log = createLog({ sink: stderr, format: options.logFormat, debug: options.verbose, environment })
-  const source = `ziti-tunnel/subcmd.${command ?? 'main'}`
+  const source = `ziti-tunnel/subcmd.${command}`
   if (options.withoutEffect.length > 0) {
     log('warn', source, 'options without effect here', { options: options.withoutEffect.join(' ') })
   }
   try {
-    return await work({ options, command: command ?? 'main', log, terminal })
+    return await work({ ...parts, log })
   } catch (error) {
     const code = exitCodeOf(error)
     if (code === exitCodes.usage) terminal.stderr.write(`error: ${messageOf(error)}\n`)

@@ -7,6 +7,8 @@ export interface Session {
   readonly options: GlobalOptions
   /** Name of the command: `run`. */
   readonly command: string
+  /** The command line as it was given. */
+  readonly argv: readonly string[]
   readonly log: ProgramLog
   readonly terminal: Terminal
 }

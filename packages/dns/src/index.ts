@@ -37,6 +37,7 @@ export { createNameSet, type NameSet } from './pool/name-set.ts'
 export * from './pool/synthetic-pool.ts'
 // resolve: what a resolver is, and those without sockets
 export * from './resolve/cache.ts'
+export { existingNames } from './resolve/existing-names.ts'
 export * from './resolve/hosts-file.ts'
 export * from './resolve/records.ts'
 export * from './resolve/resolver.ts'

@@ -63,8 +63,8 @@ export class Interception {
 
   /** What the target needs, and what lingering flows still need of what is there. */
   #routingFor({ claims, host }: Target): Routing {
-    const { firewall, numbers, pools } = this.#options
-    const wanted = routesOf(claims.values(), { form: firewall.form, numbers, host, pools })
+    const { numbers, pools } = this.#options
+    const wanted = routesOf(claims.values(), { numbers, host, pools })
     const routes = [...wanted, ...this.#heldBeside(wanted)]
     return createRouting(routes, rulesFor(routes, numbers))
   }
@@ -74,7 +74,6 @@ export class Interception {
     if (flows.lingeringCount === 0) return []
     const places = new Set(wanted.map(placeOf))
     const isNeeded = flows.createNeed()
-    // The table for the mark needs nothing but that there is a flow of the family; its only route is the default one.
     const everything = { 4: '0.0.0.0/0', 6: '::/0' } as const
     const cidrOf = ({ destination, family }: Route): string => (destination === 'default' ? everything[family] : destination)
     return [...keeper.routes].filter((route) => !places.has(placeOf(route)) && isNeeded(cidrOf(route)))

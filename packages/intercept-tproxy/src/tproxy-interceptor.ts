@@ -1,5 +1,5 @@
 import type { ApplyReport, Interceptor, InterceptTable } from '@tunnel/core/contracts'
-import { isCodedError, silentLog, systemClock, type Clock, type HostChange, type Log, type TcpRequest, type UdpRequest } from '@tunnel/flow'
+import { isCodedError, silentLog, systemClock, type Clock, type HostChange, type Log, type Milliseconds, type TcpRequest, type UdpRequest } from '@tunnel/flow'
 import { openRouteControl, type RouteControl } from '@tunnel/linux'
 import { families, parsePrefix } from './address/prefix.ts'
 import { applyTarget } from './apply-target.ts'
@@ -7,6 +7,7 @@ import type { Firewall } from './firewall/firewall.ts'
 import { hasIp6tables } from './firewall/iptables-firewall.ts'
 import { openFirewall } from './firewall/open-firewall.ts'
 import { LiveFlows, type FlowEnds } from './flows/live-flows.ts'
+import type { HostAddresses } from './host/host-addresses.ts'
 import { HostWatch } from './host/host-watch.ts'
 import { lanHints, openLan, planLan } from './host/lan-interfaces.ts'
 import { readHostAddresses } from './host/read-host.ts'
@@ -40,6 +41,7 @@ export interface TproxyInterceptor extends Interceptor {
 }
 
 const source = 'intercept/tproxy'
+const gathering: Milliseconds = 200
 
 /**
  * Opens the listeners and the firewall; nothing is intercepted before the first `apply`. Needs CAP_NET_ADMIN. Rejects with
@@ -51,15 +53,18 @@ export async function createTproxyInterceptor(options: TproxyInterceptorOptions)
   const listeners = openListeners(options.bindPort, true)
   const { ports } = listeners
   let firewall: Firewall | undefined
+  let control: RouteControl | undefined
   try {
     log('info', `${source}.New`, `tproxy listening on 127.0.0.1:${ports.v4}`)
     firewall = await openFirewall({ choice, host, numbers, ports, log })
     const ipv6 = ports.v6 !== undefined && (firewall.form === 'nftables' || (await hasIp6tables()))
-    const interceptor = new Tproxy(options, { listeners, firewall, control: openRouteControl(), numbers, ipv6 })
+    control = openRouteControl()
+    const interceptor = new Tproxy(options, { listeners, firewall, control, numbers, ipv6 })
     await interceptor.start()
     return interceptor
   } catch (error) {
     await firewall?.close()
+    control?.close()
     for (const socket of [...listeners.tcp, ...listeners.udp]) socket.close()
     throw error
   }
@@ -88,7 +93,10 @@ class Tproxy implements TproxyInterceptor {
   #notes: ReadonlySet<string> = new Set()
   #lan: readonly HostChange[] | undefined
   #last: Promise<unknown> = Promise.resolve()
-  #nextWarning = 0
+  readonly #nextWarning = new Map<'routing' | 'firewall', Milliseconds>()
+  /** The host did not take all of the table. */
+  #refused = false
+  #settlingPlanned = false
   #closed = false
   #ended = false
 
@@ -99,8 +107,11 @@ class Tproxy implements TproxyInterceptor {
     this.#parts = parts
     this.#log = log
     this.#clock = clock
-    this.#flows = new LiveFlows({ clock, onSettled: () => this.#later(() => this.#settle()) })
-    this.#keeper = new RouteKeeper(host, control)
+    this.#flows = new LiveFlows({ clock, onSettled: () => this.#planSettling() })
+    this.#keeper = new RouteKeeper(host, control, {
+      tables: new Set(Object.values(numbers.routing).map(({ table }) => table)),
+      onRemoved: (count) => log('warn', `${source}.apply`, `removed ${count} routes and rules that an instance which died had left in our tables`),
+    })
     const pools = poolRanges.flatMap((text) => parsePrefix(text) ?? [])
     this.#interception = new Interception({ host, numbers, pools, firewall, keeper: this.#keeper, flows: this.#flows })
     this.#intake = new Intake({ listeners, flows: this.#flows, settings: options, clock, log, wanted: (flow) => this.#isWanted(flow) })
@@ -166,7 +177,9 @@ class Tproxy implements TproxyInterceptor {
     this.#tell(notes)
     const before = this.#interception.target.claims
     if (target.claims.size > 0) await this.#openLan()
+    this.#refused = true
     const refused = await applyTarget(this.#interception, target)
+    this.#refused = refused.length > 0
     const after = this.#interception.target.claims
     return {
       applied: missingIn(before, after).map((claim) => `intercepting ${describeClaim(claim)}`),
@@ -201,12 +214,16 @@ class Tproxy implements TproxyInterceptor {
 
   async #hostChanged(removed: boolean): Promise<void> {
     if (this.#closed) return
-    const restored = removed ? this.#keeper.repair() : 0
-    if (restored > 0) this.#warn(`somebody removed ${restored} of our routes and rules: they are restored`)
-    const { host } = this.#interception.target
+    // First the addresses: routes that have gone with their source cannot be restored with it.
+    const { host, claims } = this.#interception.target
     const now = readHostAddresses(this.#parts.control, this.#parts.ipv6)
-    const same = [...now.own].sort().join() === [...host.own].sort().join() && families.every((family) => now.source[family] === host.source[family])
-    if (same || this.#interception.target.claims.size === 0) return
+    if (!isSameHost(now, host) && (claims.size > 0 || this.#refused)) await this.#applyAgain()
+    const restored = removed ? this.#keeper.repair() : 0
+    if (restored > 0) this.#warn('routing', `somebody removed ${restored} of our routes and rules: they are restored`)
+  }
+
+  /** The same table on a host that has changed. */
+  async #applyAgain(): Promise<void> {
     const report = await this.#apply(this.#table)
     for (const line of [...report.applied, ...report.removed]) this.#log('info', `${source}.hostChanged`, line)
     for (const { service, error } of report.failed) this.#log('error', `${source}.hostChanged`, error.message, { service })
@@ -214,14 +231,27 @@ class Tproxy implements TproxyInterceptor {
 
   async #inspect(): Promise<void> {
     if (this.#closed) return
-    if (await this.#parts.firewall.repair()) this.#warn('somebody changed our iptables rules: they are restored')
+    // What the host refused for a reason that we are not told of (`lo` was down) may be possible now.
+    if (this.#refused) await this.#applyAgain()
+    if (await this.#parts.firewall.repair()) this.#warn('firewall', 'somebody changed our iptables rules: they are restored')
   }
 
-  #warn(message: string): void {
+  /** Of each kind once a minute: who changes a host often does not read faster. */
+  #warn(kind: 'routing' | 'firewall', message: string): void {
     const now = this.#clock.now()
-    if (now < this.#nextWarning) return
-    this.#nextWarning = now + 60_000
+    if (now < (this.#nextWarning.get(kind) ?? 0)) return
+    this.#nextWarning.set(kind, now + 60_000)
     this.#log('warn', `${source}.watch`, message)
+  }
+
+  /** Flows end in bunches, and each settling looks at all that is intercepted. */
+  #planSettling(): void {
+    if (this.#settlingPlanned) return
+    this.#settlingPlanned = true
+    this.#clock.after(gathering, () => {
+      this.#settlingPlanned = false
+      this.#later(() => this.#settle())
+    })
   }
 
   /** After the end of lingering flows, and at the end: what the host still needs, and no more. */
@@ -257,6 +287,10 @@ async function unlessRestored(work: Promise<unknown>): Promise<void> {
   } catch (error) {
     if (!isCodedError(error, 'journal.ended')) throw error
   }
+}
+
+function isSameHost(one: HostAddresses, other: HostAddresses): boolean {
+  return [...one.own].sort().join() === [...other.own].sort().join() && families.every((family) => one.source[family] === other.source[family])
 }
 
 function closedReport({ intercepts }: InterceptTable): ApplyReport {

@@ -11,7 +11,7 @@ export async function dumpHost(host: Namespace): Promise<string> {
 
 // Counters and lifetimes differ from one look to the next and are not state. `|| true`: a family or a program may be absent.
 const script = `
-section() { echo "== $1"; shift; "$@" 2>/dev/null | sed -E 's/ (expires|valid_lft|preferred_lft|age) [^ ]+//g; s/\\[[0-9]+:[0-9]+\\]//; s/ tentative//; /^#/d' || true; }
+section() { echo "== $1"; shift; "$@" 2>/dev/null | sed -E 's/ (expires|valid_lft|preferred_lft|age) [^ ]+//g; s/\\[[0-9]+:[0-9]+\\]//; s/ tentative//; s/counter packets [0-9]+ bytes [0-9]+/counter/; /^#/d' || true; }
 section nft nft list ruleset
 section iptables iptables-save
 section ip6tables ip6tables-save

@@ -21,8 +21,6 @@ const settings = await openResolverSettings({
   onUpstreams: (upstreams) => say(`upstreams ${upstreams.join(' ')}`),
   log: (level, _source, message) => say(`${level} ${message}`),
 })
-say(`ready upstreams ${settings.upstreams.join(' ')}`)
-
 process.on('SIGUSR2', () => void settings.setDomains(later.split(',')).then(() => say(`now ${later}`)))
 const stay = setInterval(() => {}, 60_000)
 process.once('SIGTERM', () => {
@@ -35,3 +33,5 @@ process.once('SIGTERM', () => {
       say('restored')
     })
 })
+// Only now: who hears it may send signals at once.
+say(`ready upstreams ${settings.upstreams.join(' ')}`)

@@ -2,8 +2,9 @@ import { constants } from 'node:fs'
 import { access } from 'node:fs/promises'
 import { release } from 'node:os'
 import { dirname } from 'node:path'
+import type { Endpoint } from '@tunnel/flow'
 import type { ProbeResult, ResolverFacts } from '@tunnel/linux'
-import { detectResolver, probeCapabilities } from '@tunnel/linux'
+import { detectResolver, ownerOfPort, probeCapabilities } from '@tunnel/linux'
 import type { Session } from '../session.ts'
 import type { Check } from './check.ts'
 import { fail, ok, warn } from './check.ts'
@@ -14,7 +15,37 @@ export async function checkHost({ options }: Session, platform: string = process
   if (platform !== 'linux') return [fail('system', system, "interception needs Linux; use 'ziti-tunnel proxy' for local ports")]
   const { stateDirectory, lanInterfaces, resolver } = options.intercept
   const [probes, facts, state] = await Promise.all([probeCapabilities({ lanInterfaces }), detectResolver(), checkStateDirectory(stateDirectory)])
-  return [ok('system', system), ...probes.map(toCheck), ...(resolver.kind === 'server' ? [checkResolver(facts)] : []), state]
+  const names = resolver.kind === 'server' ? [...(await checkListeners(resolver.listen)), checkResolver(facts)] : []
+  return [ok('system', system), ...toChecks(probes), ...names, state]
+}
+
+const privilege = 'CAP_NET_ADMIN'
+/** What comes with it. */
+const granted: ReadonlySet<string> = new Set(['CAP_NET_RAW', 'CAP_NET_BIND_SERVICE', '/dev/net/tun'])
+/** What only who has it can find out. */
+const tried: ReadonlySet<string> = new Set(['nftables', 'iptables', 'transparent sockets'])
+
+/** Who lacks the privilege is told so once, and not by each thing that cannot be done without it. */
+export function toChecks(probes: readonly ProbeResult[]): Check[] {
+  const isPrivileged = probes.some(({ name, ok: good }) => name === privilege && good === true)
+  return probes.map((probe) => {
+    if (isPrivileged || probe.ok === true) return toCheck(probe)
+    if (tried.has(probe.name)) return warn(probe.name, `cannot be tried without ${privilege}`)
+    return granted.has(probe.name) ? warn(probe.name, probe.detail) : toCheck(probe)
+  })
+}
+
+/** Where our DNS server would listen. One of ours that is there already is as it should be. */
+export async function checkListeners(listen: readonly Endpoint[], find = ownerOfPort): Promise<Check[]> {
+  return Promise.all(
+    listen.map(async (endpoint) => {
+      const name = `port ${endpoint.port} on ${endpoint.address}`
+      const owner = (await find('udp', endpoint)) ?? (await find('tcp', endpoint))
+      if (owner === undefined) return ok(name, 'free')
+      if (owner.startsWith('ziti-tunnel')) return ok(name, `${owner} answers there; another one beside it needs another address`)
+      return warn(name, `taken by ${owner}`, `stop that program, or listen elsewhere: --resolver udp://127.0.0.2:${endpoint.port}`)
+    }),
+  )
 }
 
 function toCheck({ name, ok: good, detail, remedy }: ProbeResult): Check {

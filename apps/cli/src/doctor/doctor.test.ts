@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest'
 import { fail, ok, warn } from './check.ts'
-import { checkResolver } from './check-host.ts'
+import { checkListeners, checkResolver, toChecks } from './check-host.ts'
 import { checkClock } from './check-network.ts'
 import { renderChecks, verdict } from './render-checks.ts'
 
@@ -21,6 +21,12 @@ describe('renderChecks', () => {
     )
   })
 
+  it('fits the terminal', () => {
+    const checks = [warn('resolver', 'a regular file; no systemd-resolved; no resolvconf', 'names of services by a hosts file, or by hand')]
+    const [, ...lines] = renderChecks(checks, { colours: false, width: 50 }).split('\n')
+    expect(lines.slice(0, 3)).toEqual(['                systemd-resolved; no resolvconf', '                -> names of services by a hosts', '                   file, or by hand'])
+  })
+
   it('colours the state alone, on terminals', () => {
     expect(renderChecks([ok('a', 'b')], { colours: true })).toContain('\u001b[32mok  \u001b[0m  a')
   })
@@ -32,6 +38,33 @@ describe('renderChecks', () => {
 })
 
 describe('checks', () => {
+  it('of who lacks the privilege: that is said once, with what to do', () => {
+    const remedy = 'a remedy'
+    const probes = [
+      { name: 'CAP_NET_ADMIN', ok: false, detail: 'missing', remedy },
+      { name: 'CAP_NET_RAW', ok: 'warn' as const, detail: 'missing', remedy },
+      { name: 'nftables', ok: false, detail: 'needs CAP_NET_ADMIN', remedy },
+      { name: 'ip_forward', ok: 'warn' as const, detail: 'off', remedy },
+    ]
+    expect(toChecks(probes)).toEqual([
+      fail('CAP_NET_ADMIN', 'missing', remedy),
+      warn('CAP_NET_RAW', 'missing'),
+      warn('nftables', 'cannot be tried without CAP_NET_ADMIN'),
+      warn('ip_forward', 'off', remedy),
+    ])
+    expect(toChecks(probes.with(0, { name: 'CAP_NET_ADMIN', ok: true, detail: 'effective', remedy: '' }))[2]).toEqual(fail('nftables', 'needs CAP_NET_ADMIN', remedy))
+  })
+
+  it('the DNS server of ours: where it is told to listen', async () => {
+    const owners: Record<string, string> = { '127.0.0.1': 'dnsmasq (pid 812)', '127.0.0.2': 'ziti-tunnel run (pid 813)' }
+    const endpoints = ['127.0.0.1', '127.0.0.2', '::1'].map((address) => ({ address, port: 53 }))
+    expect(await checkListeners(endpoints, async (protocol, { address }) => (protocol === 'tcp' ? owners[address] : undefined))).toEqual([
+      warn('port 53 on 127.0.0.1', 'taken by dnsmasq (pid 812)', 'stop that program, or listen elsewhere: --resolver udp://127.0.0.2:53'),
+      ok('port 53 on 127.0.0.2', 'ziti-tunnel run (pid 813) answers there; another one beside it needs another address'),
+      ok('port 53 on ::1', 'free'),
+    ])
+  })
+
   it('the clock', () => {
     expect(checkClock(1_000_000, 1_030_000)).toMatchObject({ state: 'ok' })
     expect(checkClock(1_000_000, 1_090_000)).toMatchObject({ state: 'fail', detail: 'is 90 s ahead of that of the controller' })

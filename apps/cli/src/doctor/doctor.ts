@@ -15,7 +15,7 @@ export async function runDoctor(session: Session, { json }: { json: boolean }): 
   const checks = [...host, ...network]
   const { stdout, environment } = session.terminal
   if (json) stdout.write(formatJson(checks))
-  else stdout.write(renderChecks(checks, { colours: wantsColours(stdout, environment) }))
+  else stdout.write(renderChecks(checks, { colours: wantsColours(stdout, environment), ...(stdout.columns !== undefined && { width: stdout.columns }) }))
   return checks.some(({ state }) => state === 'fail') ? exitCodes.fatal : exitCodes.ok
 }
 

@@ -1,4 +1,5 @@
 import type { DnsServer } from '@tunnel/dns'
+import { existingNames } from '@tunnel/dns'
 import type { CodedError, Endpoint } from '@tunnel/flow'
 import type { HostState, ResolverFacts, ResolverSettings, ResolverWanted } from '@tunnel/linux'
 import { flushResolverCaches, openResolverLink, openResolverSettings } from '@tunnel/linux'
@@ -95,7 +96,7 @@ async function openServer(parts: NameServerParts, listen: readonly Endpoint[]): 
   }
   await closingOnFailure(close, async () => {
     const at = wanted.link ? [...listen, ...wanted.servers] : listen
-    const resolvers = [record.resolver, book.resolver, upstreams.resolver]
+    const resolvers = [record.resolver, book.resolver, existingNames(upstreams.resolver, (name) => book.answers(name))]
     server = await openDnsService({ listen: at, resolvers, unanswerable: options.intercept.unanswerable, openUdp: openMarkedDatagrams, log })
     if (options.intercept.configureResolver) settings = await configure(parts, upstreams)
     const tested = selfTest(parts, record)
@@ -113,7 +114,7 @@ async function openServer(parts: NameServerParts, listen: readonly Endpoint[]): 
       names: book.size,
       ranges,
       upstreams: upstreams.servers,
-      resolver: facts.line,
+      resolver: (settings?.facts ?? facts).line,
       questions: server?.counters.questions ?? 0,
       answers: server?.counters.answers ?? 0,
     }),

@@ -3,7 +3,7 @@ import type { ApplyReport, Interceptor, InterceptTable } from '@tunnel/core'
 import type { CodedError } from '@tunnel/flow'
 import { toCodedError } from '@tunnel/flow'
 import type { NameBook } from '../names/name-book.ts'
-import { wantedNames } from '../names/wanted-names.ts'
+import { nameOfPattern, wantedNames } from '../names/wanted-names.ts'
 
 export interface NamedInterceptorOptions {
   readonly book: NameBook
@@ -22,7 +22,7 @@ export function withNames(inner: Interceptor, { book, published }: NamedIntercep
     async apply(wanted) {
       const names = wantedNames(wanted)
       const refused = await book.assign([...names.keys()])
-      const report = await inner.apply(withoutIdleWildcards(wanted, book))
+      const report = await inner.apply(withoutUnassigned(wanted, book))
       book.publish()
       const answered = [...names.keys()].filter((name) => !refused.has(name))
       const failed = [...report.failed, ...failuresOf(names, refused), ...(await tell(names, () => published?.(answered)))]
@@ -33,13 +33,19 @@ export function withNames(inner: Interceptor, { book, published }: NamedIntercep
   }
 }
 
-/** A wildcard of `--ip-assignment original` stands for nothing until somebody asks for a name below it: that is no failure. */
-function withoutIdleWildcards(wanted: InterceptTable, book: NameBook): InterceptTable {
-  const isIdle = (pattern: AddressPattern): boolean => pattern.kind === 'wildcard' && book.addressesOf(`*${pattern.suffix}`).length === 0
-  if (!wanted.intercepts.some(({ intercept }) => intercept.addresses.some(isIdle))) return wanted
+/**
+ * Names without an address. Those that were refused are told by who refused them; a wildcard of `--ip-assignment original` stands for
+ * nothing until somebody asks for a name below it, which is no failure.
+ */
+function withoutUnassigned(wanted: InterceptTable, book: NameBook): InterceptTable {
+  const isUnassigned = (pattern: AddressPattern): boolean => {
+    const name = nameOfPattern(pattern)
+    return name !== undefined && book.addressesOf(name).length === 0
+  }
+  if (!wanted.intercepts.some(({ intercept }) => intercept.addresses.some(isUnassigned))) return wanted
   const intercepts = wanted.intercepts.map(({ service, intercept }) => ({
     service,
-    intercept: { ...intercept, addresses: intercept.addresses.filter((pattern) => !isIdle(pattern)) },
+    intercept: { ...intercept, addresses: intercept.addresses.filter((pattern) => !isUnassigned(pattern)) },
   }))
   return { ...wanted, intercepts: intercepts.filter(({ intercept }) => intercept.addresses.length > 0) }
 }

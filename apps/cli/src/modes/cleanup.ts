@@ -1,3 +1,6 @@
+import { constants } from 'node:fs'
+import { access } from 'node:fs/promises'
+import { CodedError } from '@tunnel/flow'
 import type { JournalListing, ReplayReport } from '@tunnel/linux'
 import { listJournals, replayJournals } from '@tunnel/linux'
 import type { ExitCode } from '../exit-codes.ts'
@@ -8,6 +11,7 @@ import type { Session } from '../session.ts'
 /** Undoes by hand what the janitor or the next start would undo. Exit code 1 when something could not be. */
 export async function runCleanup({ options, log, terminal }: Session, { dryRun }: { dryRun: boolean }): Promise<ExitCode> {
   const { stateDirectory } = options.intercept
+  await checkAccess(stateDirectory)
   if (dryRun) {
     terminal.stdout.write(renderListing(await listJournals(stateDirectory), stateDirectory))
     return exitCodes.ok
@@ -15,6 +19,14 @@ export async function runCleanup({ options, log, terminal }: Session, { dryRun }
   const report = await replayJournals(stateDirectory, { log })
   terminal.stdout.write(renderCleanup(report, stateDirectory))
   return report.instances.some(({ failed }) => failed.length > 0) || report.untouched.length > 0 ? exitCodes.fatal : exitCodes.ok
+}
+
+/** Whose it is: what root's programs have left is for root to undo. */
+async function checkAccess(directory: string): Promise<void> {
+  await access(directory, constants.R_OK | constants.W_OK | constants.X_OK).catch((error: NodeJS.ErrnoException) => {
+    if (error.code === 'ENOENT') return
+    throw new CodedError('cli.cleanup-forbidden', `${directory} belongs to another user: use sudo`, { cause: error })
+  })
 }
 
 export function renderCleanup({ instances, alive, untouched }: ReplayReport, directory: string): string {

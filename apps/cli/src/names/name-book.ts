@@ -23,6 +23,8 @@ export interface NameBook {
   addressesOf(hostname: string): readonly string[]
   nameOf(address: string): string | undefined
   readonly resolver: Resolver
+  /** Whether a name is answered, by itself or below a wildcard: it exists then, whatever other servers say of it. */
+  answers(name: string): boolean
   /** Whole names that are answered, for a hosts file. */
   entries(): NameEntry[]
   /** Names that have addresses, those that a wildcard brought forth included. */

@@ -1,16 +1,32 @@
-import type { Log } from '@tunnel/flow'
+import type { Clock, Log, Milliseconds } from '@tunnel/flow'
+import { systemClock } from '@tunnel/flow'
 
 /** The original's words about its DNS server. */
 export interface NameLog {
   added(name: string, addresses: readonly string[]): void
+  /** A question has brought forth a name below a wildcard. Whoever asks must not fill the disk: of many at once, some are told. */
+  asked(name: string, addresses: readonly string[]): void
   removed(name: string): void
 }
 
-export function createNameLog(log: Log): NameLog {
+const mostAsked = 100
+const window: Milliseconds = 60_000
+const source = 'dns.(*resolver).AddHostname'
+
+export function createNameLog(log: Log, clock: Clock = systemClock): NameLog {
+  let since: Milliseconds = -Infinity
+  let told = 0
+  const say = (level: 'info' | 'debug', name: string, [address = '', ...others]: readonly string[]): void => {
+    const also = others.length > 0 ? { also: others.join(' ') } : {}
+    log(level, source, `adding ${name} = ${address} to resolver`, also)
+  }
   return {
-    added(name, [address = '', ...others]) {
-      const also = others.length > 0 ? { also: others.join(' ') } : {}
-      log('info', 'dns.(*resolver).AddHostname', `adding ${name} = ${address} to resolver`, also)
+    added: (name, addresses) => say('info', name, addresses),
+    asked(name, addresses) {
+      if (clock.now() - since >= window) [since, told] = [clock.now(), 0]
+      told += 1
+      if (told === mostAsked + 1) log('info', source, `${mostAsked} names below wildcards were added within a minute; further ones are told by --verbose only`)
+      say(told > mostAsked ? 'debug' : 'info', name, addresses)
     },
     removed: (name) => log('info', 'dns.(*resolver).RemoveHostname', `removing ${name} from resolver`),
   }

@@ -55,6 +55,7 @@ class OriginalNames {
       addressesOf: (hostname) => this.#addressesOf(hostname.toLowerCase()),
       nameOf: (address) => this.#names.get(address),
       resolver: (question, context) => this.#resolve(question, context),
+      answers: (name) => this.#published.has(name) || this.#wanted.matches(name),
       entries: () => entriesOf(this.#published),
       get size() {
         return size()

@@ -48,7 +48,8 @@ export function createSyntheticNames(pool: SyntheticPool, log: Log): NameBook {
     },
     addressesOf: (hostname) => assigned.get(hostname.toLowerCase()) ?? [],
     nameOf: (address) => pool.nameOf(address),
-    resolver: pool.names(answered, { onAssigned: (assignment) => news.added(assignment.name, addressesIn(assignment)) }),
+    resolver: pool.names(answered, { onAssigned: (assignment) => news.asked(assignment.name, addressesIn(assignment)) }),
+    answers: (name) => answered.matches(name),
     entries: () => entriesOf(published),
     get size() {
       return pool.assigned

@@ -16,7 +16,8 @@ export function wantedNames({ intercepts }: InterceptTable): Map<string, string[
   return names
 }
 
-function nameOfPattern(pattern: AddressPattern): string | undefined {
+/** In lower case; undefined for an address. */
+export function nameOfPattern(pattern: AddressPattern): string | undefined {
   if (pattern.kind === 'host') return pattern.name
   return pattern.kind === 'wildcard' ? `*${pattern.suffix}` : undefined
 }

@@ -1,4 +1,4 @@
-import { CodedError } from '@tunnel/flow'
+import { CodedError, formatEndpoint } from '@tunnel/flow'
 import type { Command } from 'commander'
 import { InvalidArgumentError, Option } from 'commander'
 import { defaultIp4Range, defaultIp6Range, parseIp4Range, parseIp6Range } from './address-range.ts'
@@ -107,11 +107,13 @@ export function readInterceptOptions(program: Command): InterceptOptions {
   if (configureResolver && resolver.kind !== 'server') {
     throw new CodedError('usage.resolver', `--configure-resolver points this host to our DNS server, and --resolver ${nameOf(resolver)} starts none: leave one of them out`)
   }
+  const upstreams = (options.dnsUpstream as readonly string[] | undefined) ?? []
+  checkLoop(upstreams, resolver)
   return {
     resolver,
     ip4Range: (options.dnsSvcIpRange as string | undefined) ?? defaultIp4Range,
     ip6Range: options.dnsSvcIp6Range === undefined ? defaultIp6Range : (options.dnsSvcIp6Range as { range: string | undefined }).range,
-    upstreams: (options.dnsUpstream as readonly string[] | undefined) ?? [],
+    upstreams,
     upstreamMode: (options.dnsUpstreamMode as UpstreamMode | undefined) ?? 'parallel',
     unanswerable:
       (options.dnsUnanswerable as Unanswerable | undefined) ?? (resolver.kind === 'server' ? resolver.unanswerable : undefined) ?? 'refused',
@@ -123,6 +125,15 @@ export function readInterceptOptions(program: Command): InterceptOptions {
     firewall: (options.firewall as FirewallChoice | undefined) ?? 'auto',
     udpIdle: (options.udpIdle as UdpIdle | undefined) ?? defaultUdpIdle,
     plan: options.plan === true,
+  }
+}
+
+/** What we are asked and cannot answer is not to be asked of ourselves. */
+function checkLoop(upstreams: readonly string[], resolver: ResolverChoice): void {
+  const own = new Set(resolver.kind === 'server' ? resolver.listen.map(formatEndpoint) : [])
+  for (const url of upstreams) {
+    const [, endpoint = ''] = /^(?:udp|tcp):\/\/(.*)$/.exec(url) ?? []
+    if (own.has(endpoint)) throw new CodedError('usage.upstream', `--dnsUpstream ${url} is our own DNS server (--resolver), and questions would go round: name another one`)
   }
 }
 

@@ -2,8 +2,8 @@ import type { DatagramPort, DnsServer, Resolver } from '@tunnel/dns'
 import { createDnsServer } from '@tunnel/dns'
 import type { Endpoint, Log } from '@tunnel/flow'
 import { CodedError, formatEndpoint, isCodedError } from '@tunnel/flow'
+import { ownerOfPort } from '@tunnel/linux'
 import type { Unanswerable } from '../options/resolver-choice.ts'
-import { ownerOfPort } from './port-owner.ts'
 
 export interface DnsServiceOptions {
   readonly listen: readonly Endpoint[]
@@ -43,8 +43,11 @@ export async function withOwner(error: unknown, listen: readonly Endpoint[], fin
   for (const endpoint of listen) {
     const owner = (await find('udp', endpoint)) ?? (await find('tcp', endpoint))
     if (owner === undefined) continue
-    const others = `udp://127.0.0.2:${endpoint.port}`
-    return new CodedError('dns.port-in-use', `the DNS server cannot listen on ${formatEndpoint(endpoint)}: ${owner} has that port. Stop it, or give ours another address: --resolver ${others}`, { cause: error })
+    const others = `--resolver udp://127.0.0.2:${endpoint.port}`
+    const remedy = owner.startsWith('ziti-tunnel')
+      ? `Give that one this identity too (-i, repeatable), or stop it; beside it, this one could be asked at another address only (${others})`
+      : `Stop it, or give ours another address: ${others}`
+    return new CodedError('dns.port-in-use', `the DNS server cannot listen on ${formatEndpoint(endpoint)}: ${owner} has that port. ${remedy}`, { cause: error })
   }
   return error
 }

@@ -14,8 +14,8 @@ const wanted = { servers: [{ address: '127.0.0.1', port: 53 }], domains: [] }
 function sessionOf(selfTest: 'require' | 'warn', configureResolver = false) {
   const lines: string[] = []
   const session = {
-    command: 'run',
-    options: { identities: ['ziti.json'], identityDirectory: undefined, intercept: { selfTest, configureResolver, resolver: { kind: 'server', listen: [] } } },
+    argv: ['run', '-r', 'udp://127.0.0.2:53', 'my ziti.json'],
+    options: { intercept: { selfTest, configureResolver, resolver: { kind: 'server', listen: [] } } },
     log: (severity: string, _source: string, message: string) => lines.push(`${severity}: ${message}`),
   } as unknown as Session
   return { session, lines }
@@ -26,15 +26,25 @@ describe('reportSelfTest', () => {
     const { session, lines } = sessionOf('require')
     expect(() => reportSelfTest(session, 'the system resolver knows no such name', facts, wanted)).toThrow(
       'the DNS self-test failed: the system resolver knows no such name when asked for ziti-tunnel.resolver.test, and 19.65.28.94 is right; ' +
-        'let it be set up with: sudo ziti-tunnel run --configure-resolver -i ziti.json; or go on without names by --dns-self-test warn',
+        "let it be set up with: sudo ziti-tunnel run -r udp://127.0.0.2:53 'my ziti.json' --configure-resolver; or go on without names by --dns-self-test warn",
     )
-    expect(lines).toEqual(expect.arrayContaining(['warn:     prepend domain-name-servers 127.0.0.1;', 'warn:     sudo ziti-tunnel run --configure-resolver -i ziti.json']))
+    expect(lines).toContain('warn:     prepend domain-name-servers 127.0.0.1;')
+    expect(lines.at(-1)).toMatch(/^warn: +sudo ziti-tunnel run .* --resolver file:\/\/\/etc\/hosts$/)
+    // It is said once.
+    expect(lines.join()).not.toContain('--configure-resolver')
   })
 
   it('only warns where that was asked for', () => {
     const { session, lines } = sessionOf('warn')
     reportSelfTest(session, 'the system resolver gets no answer', facts, wanted)
+    expect(lines).toContain("warn:     sudo ziti-tunnel run -r udp://127.0.0.2:53 'my ziti.json' --configure-resolver")
     expect(lines.at(-1)).toMatch(/^warn: the DNS self-test failed: .*programs of this host will not find services by name$/)
+  })
+
+  it('does not advise what cannot be done here', () => {
+    const { session } = sessionOf('require')
+    const readOnly = { ...facts, file: { ...facts.file, writable: false } }
+    expect(() => reportSelfTest(session, 'x', readOnly, wanted)).toThrow(/is right; the lines above say what to do; or go on/)
   })
 
   it('does not advise what was done already', () => {
@@ -44,8 +54,10 @@ describe('reportSelfTest', () => {
   })
 })
 
-it('commandWith names the identities of this run', () => {
-  const options = { identities: ['a.json', 'b.json'], identityDirectory: undefined } as unknown as Session['options']
-  expect(commandWith('--x', { command: 'tproxy', options })).toBe('sudo ziti-tunnel tproxy --x -i a.json -i b.json')
-  expect(commandWith('--x', { command: 'run', options: { ...options, identityDirectory: '/ids' } })).toBe('sudo ziti-tunnel run --x --identity-dir /ids')
+it.each([
+  [['run', 'ziti.json'], 'run ziti.json --x'],
+  [['-i', 'a.json', 'tproxy', '-i', "it's.json"], String.raw`-i a.json tproxy -i 'it'\''s.json' --x`],
+  [['run', '--proxy', 'http://me:secret@10.0.0.1:3128'], 'run --proxy http://...@10.0.0.1:3128 --x'],
+])('commandWith keeps the words of this run: %j', (argv, expected) => {
+  expect(commandWith('--x', { argv })).toBe(`sudo ziti-tunnel ${expected}`)
 })

@@ -7,23 +7,31 @@ import { selfTestAddress, selfTestName } from './self-test.ts'
 
 const source = 'ziti-tunnel/dns.selfTest'
 
-/** The command line of this run, with one thing more. */
-export function commandWith(addition: string, { command, options }: Pick<Session, 'command' | 'options'>): string {
-  const identities = options.identityDirectory === undefined ? options.identities.map((file) => `-i ${file}`) : [`--identity-dir ${options.identityDirectory}`]
-  return ['sudo ziti-tunnel', command, addition, ...identities].join(' ')
+/** The command line of this run, with one thing more; of a proxy's credentials nothing is shown. */
+export function commandWith(addition: string, { argv }: Pick<Session, 'argv'>): string {
+  const words = argv.map((word) => quoted(word.replace(/\/\/[^/@]*@/, '//...@')))
+  return ['sudo ziti-tunnel', ...words, addition].join(' ')
 }
+
+/** As a shell reads it as one word. */
+const quoted = (word: string): string => (/^[\w@%+=:,./-]+$/.test(word) ? word : `'${word.replaceAll("'", String.raw`'\''`)}'`)
 
 /** Says what is wrong and what to do, in as many lines as it takes. Throws where the test is required. */
 export function reportSelfTest(session: Session, problem: string, facts: ResolverFacts, wanted: ResolverWanted): void {
   const { selfTest, configureResolver, resolver } = session.options.intercept
   const { log } = session
   const verdict = `the DNS self-test failed: ${problem} when asked for ${selfTestName}, and ${selfTestAddress} is right`
+  const isDone = configureResolver || resolver.kind === 'file'
+  const isRequired = selfTest !== 'warn'
   log('info', source, facts.line)
-  tellGuidance(log, configureResolver || resolver.kind === 'file' ? [] : resolverGuidance(facts, wanted, commandWith('--configure-resolver', session)))
-  if (selfTest === 'warn') return log('warn', source, `${verdict}; programs of this host will not find services by name`)
-  const advice = configureResolver || resolver.kind === 'file' ? 'see the line above for what this host does' : `let it be set up with: ${commandWith('--configure-resolver', session)}`
+  // Where the program ends, its last line has the command.
+  tellGuidance(log, isDone ? [] : resolverGuidance(facts, wanted, { command: (option) => commandWith(option, session), byHand: isRequired }))
+  if (!isRequired) return log('warn', source, `${verdict}; programs of this host will not find services by name`)
+  const advice = isDone ? 'see the line above for what this host does' : canConfigure(facts) ? `let it be set up with: ${commandWith('--configure-resolver', session)}` : 'the lines above say what to do'
   throw new CodedError('dns.self-test', `${verdict}; ${advice}; or go on without names by --dns-self-test warn`)
 }
+
+const canConfigure = ({ method, file }: ResolverFacts): boolean => method !== 'file' || file.writable
 
 function tellGuidance(log: ProgramLog, lines: readonly string[]): void {
   for (const line of lines) log('warn', source, line)

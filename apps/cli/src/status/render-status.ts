@@ -1,13 +1,14 @@
 import { formatEndpoint } from '@tunnel/flow'
 import { escapeText } from '../log/escape.ts'
+import { wrapText } from '../log/wrap.ts'
 import type { InstanceStatus } from './instance-status.ts'
 
 const columns = 12
 /** A screen has no room for more; `--json` has all. */
 const mostLines = 20
 
-/** One program for people. */
-export function renderStatus(status: InstanceStatus): string {
+/** One program for people. `width` is that of the terminal. */
+export function renderStatus(status: InstanceStatus, width?: number): string {
   const { pid, version, command, uptime, state, interceptor } = status
   const head = `ziti-tunnel ${version} ${command}, pid ${pid}, ${state} for ${formatDuration(uptime)}${interceptor === undefined ? '' : `, ${interceptor}`}`
   const sections: [string, readonly string[]][] = [
@@ -21,13 +22,15 @@ export function renderStatus(status: InstanceStatus): string {
     ['flows', flowLines(status)],
     ['counters', Object.entries(status.counters).filter(([, value]) => value > 0).map(([name, value]) => `${name} ${value}`)],
   ]
-  const body = sections.filter(([, lines]) => lines.length > 0).map(([name, lines]) => section(name, lines))
+  const body = sections.filter(([, lines]) => lines.length > 0).map(([name, lines]) => section(name, lines, width))
   return `${escapeText(head)}\n${body.join('')}`
 }
 
-function section(name: string, lines: readonly string[]): string {
+function section(name: string, lines: readonly string[], width: number | undefined): string {
   const shown = lines.length > mostLines ? [...lines.slice(0, mostLines - 1), `and ${lines.length - mostLines + 1} more`] : lines
-  return shown.map((line, index) => `  ${(index === 0 ? name : '').padEnd(columns)}${escapeText(line)}\n`).join('')
+  const indent = 2 + columns
+  const wrapped = (line: string): string => wrapText(escapeText(line), width && width - indent).join(`\n${' '.repeat(indent)}`)
+  return shown.map((line, index) => `  ${(index === 0 ? name : '').padEnd(columns)}${wrapped(line)}\n`).join('')
 }
 
 function describeHosted({ service, established, connections, problem }: InstanceStatus['hosted'][number]): string {

@@ -16,7 +16,7 @@ export async function showStatus(session: Session, { json }: { json: boolean }):
   const instances = directory === undefined ? [] : await askAll(directory)
   const { stdout } = session.terminal
   if (json) stdout.write(formatJson(instances))
-  else if (instances.length > 0) stdout.write(instances.map(renderStatus).join('\n'))
+  else if (instances.length > 0) stdout.write(instances.map((instance) => renderStatus(instance, stdout.columns)).join('\n'))
   if (instances.length > 0) return exitCodes.ok
   throw new CodedError('status.none', `no ziti-tunnel of this user is running${directory === undefined ? '' : ` (looked in ${directory})`}; one that was started with sudo is asked with sudo, one with --state-dir with the same`)
 }

@@ -20,7 +20,7 @@ describe('parseAddressPattern', () => {
     expect(parseAddressPattern('::ffff:10.0.0.0/90')).toMatchObject({ kind: 'cidr', network: { family: 6 }, prefixLength: 90 })
   })
 
-  it.each(['1.2.3.4/56', '1.2.3.4/', '1.2.3.4/-1', '::1/129', '1.2.3', 'web.ziti', 'a_b', 'müller.ziti'])(
+  it.each(['1.2.3.4/56', '1.2.3.4/', '1.2.3.4/-1', '::1/129', '1.2.3', 'web.ziti', 'a_b'])(
     'takes %s as a DNS label: it is no valid IP or CIDR (protocol 6.1)',
     (text) => expect(parseAddressPattern(text)).toEqual({ kind: 'host', text, name: text }),
   )
@@ -28,6 +28,15 @@ describe('parseAddressPattern', () => {
   it('compares names in lower case, without the dot of a full name', () => {
     expect(parseAddressPattern('Web.Ziti.')).toMatchObject({ kind: 'host', name: 'web.ziti' })
     expect(parseAddressPattern('*.Corp.Ziti')).toMatchObject({ kind: 'wildcard', suffix: '.corp.ziti' })
+  })
+
+  it.each([
+    ['Müller.Ziti.', 'xn--mller-kva.ziti'],
+    ['*.bücher.ziti', '.xn--bcher-kva.ziti'],
+    ['münchen:1.ziti', 'münchen:1.ziti'],
+  ])('has %s in the form that DNS is asked for', (text, name) => {
+    expect(parseAddressPattern(text)).toMatchObject(text.startsWith('*') ? { suffix: name } : { name })
+    expect(score(text, text.replace('*', 'x'))).toBe(text.startsWith('*') ? 1 : 0)
   })
 
   it.each(['', 'a', 'ab', '*', '*.', '*..', '*corp.ziti', 'a*.ziti', '*.*.ziti', 'web.*'])('refuses %j', (text) => {

@@ -56,9 +56,23 @@ function cidr(text: string, base: IpAddress, prefixLength: number): AddressPatte
   return { kind: 'cidr', text, network: networkOf(address, length), prefixLength: length }
 }
 
-/** Lower case and without the dot of a fully qualified name, so that `Web.Ziti.` is `web.ziti`. */
+/**
+ * Lower case and without the dot of a fully qualified name, so that `Web.Ziti.` is `web.ziti`; in the ASCII form that
+ * programs ask DNS for (RFC 5890 2.3.2.1), so that `bücher.ziti` is `xn--bcher-kva.ziti`.
+ */
 export function normalizeName(name: string): string {
-  return name.toLowerCase().replace(/\.$/, '')
+  const lower = name.toLowerCase().replace(/\.$/, '')
+  return isForeign.test(lower) && !isNoHost.test(lower) ? asciiName(lower) : lower
+}
+
+const isForeign = /[^\0-\x7f]/
+/** What would be read as another part of a URL. */
+const isNoHost = /[\s/?#@:\\[\]]/
+
+/** By the URL parser, which does as programs do (UTS 46); as it is where that finds no name. */
+function asciiName(name: string): string {
+  const url = `http://${name}`
+  return URL.canParse(url) ? new URL(url).hostname : name
 }
 
 /** What is looked for: an address if it is one, else a name. Made once for a search in many patterns. */

@@ -263,6 +263,11 @@ export const errorGuide: Readonly<Record<string, ErrorAdvice>> = {
     next: 'Use `proxy` for local ports, or `host` to host',
     inMessage: true,
   },
+  'cli.cleanup-forbidden': {
+    meaning: 'What was left on this host is for another user to undo',
+    next: 'Use sudo',
+    inMessage: true,
+  },
   'status.none': {
     meaning: 'No tunneler of this user is running',
     next: 'Ask with sudo for one that was started with it, and with the same --state-dir',

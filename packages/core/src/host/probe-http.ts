@@ -1,10 +1,10 @@
-import { request as requestHttp } from 'node:http'
+import { request as requestHttp, type IncomingMessage } from 'node:http'
 import { request as requestHttps } from 'node:https'
-import type { Socket } from 'node:net'
+import { isIP } from 'node:net'
 import type { Duplex } from 'node:stream'
 import { connect as connectTls } from 'node:tls'
 import type { HttpProbe } from './host-dialer.ts'
-import type { OwnSockets, SocketTarget } from './socket-dialer.ts'
+import type { OwnSockets } from './socket-dialer.ts'
 
 const maxBodyBytes = 64 * 1024
 
@@ -14,33 +14,18 @@ export async function probeHttp({ url, method, body }: HttpProbe, signal: AbortS
 }
 
 /** The same over a socket of one's own, which `fetch` does not take. */
-export function probeBySocket({ url, method, body }: HttpProbe, own: OwnSockets, signal: AbortSignal): Promise<{ status: number; body: string }> {
+export async function probeBySocket({ url, method, body }: HttpProbe, own: OwnSockets, signal: AbortSignal): Promise<{ status: number; body: string }> {
   const { hostname, port, protocol } = new URL(url)
   const secure = protocol === 'https:'
-  const target = { address: hostname.replace(/^\[|\]$/g, ''), port: Number(port || (secure ? 443 : 80)) }
-  const secured = (socket: Socket): Duplex => (secure ? connectTls({ socket, servername: target.address }) : socket)
-  return new Promise((resolve, reject) => {
-    const call = (secure ? requestHttps : requestHttp)(url, { method, signal, createConnection: connectionBy(own, target, signal, secured) })
-    call.once('error', reject)
-    call.once('response', (response) => {
-      readText(response).then((text) => resolve({ status: response.statusCode ?? 0, body: text }), reject)
-    })
-    call.end(body)
+  const host = hostname.replace(/^\[|\]$/g, '')
+  const socket = await own.connectTcp({ address: host, port: Number(port || (secure ? 443 : 80)) }, signal)
+  // SNI has no place for addresses (RFC 6066 section 3).
+  const createConnection = (): Duplex => (secure ? connectTls({ socket, host, servername: isIP(host) === 0 ? host : '' }) : socket)
+  const response = await new Promise<IncomingMessage>((resolve, reject) => {
+    const call = (secure ? requestHttps : requestHttp)(url, { method, signal, createConnection })
+    call.once('error', reject).once('response', resolve).end(body)
   })
-}
-
-type CreateConnection = (options: object, done: (error: Error | null, socket: Duplex) => void) => undefined
-
-/** `createConnection` of `node:http`, which hears of the socket later. */
-export function connectionBy(own: OwnSockets, target: SocketTarget, signal: AbortSignal, wrap = (socket: Socket): Duplex => socket): CreateConnection {
-  return (_options, done) => {
-    own.connectTcp(target, signal).then(
-      (socket) => done(null, wrap(socket)),
-      // The type has no place for an error without a socket.
-      (error: unknown) => (done as (error: unknown) => void)(error),
-    )
-    return undefined
-  }
+  return { status: response.statusCode ?? 0, body: await readText(response) }
 }
 
 async function readText(chunks: AsyncIterable<unknown> | Iterable<unknown>): Promise<string> {

@@ -168,4 +168,13 @@ describe('sockets of one\'s own', () => {
     expect(used).toEqual(['tcp 127.0.0.1'])
     await expect(own.probeHttp({ url: 'http://127.0.0.1:1/', method: 'GET' }, never)).rejects.toThrow('ECONNREFUSED')
   })
+
+  it('reach a proxy, and say when there is none', async () => {
+    const proxy = createHttpServer().on('connect', (request, socket) => socket.end(`HTTP/1.1 200 OK\r\n\r\n${request.url}`))
+    const way = { ...target(443), address: 'far.test', proxy: `server.test:${await listening(proxy)}` }
+    const heard = collect(await own.connectTcp(way, never))
+    await expect.poll(() => String(Buffer.from(heard.bytes))).toBe('far.test:443')
+    expect(used).toEqual(['tcp server.test'])
+    expect(await codeOf(own.connectTcp({ ...way, proxy: '127.0.0.1:1' }, never))).toBe('host.proxy-failed')
+  })
 })

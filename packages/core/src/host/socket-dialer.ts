@@ -8,7 +8,7 @@ import { CodedError, isCodedError } from '@tunnel/flow'
 import type { DatagramFlow, Flow } from '@tunnel/flow'
 import { connectFlow, fromAccepted, fromDatagramSocket, fromSocket } from '@tunnel/flow/node'
 import type { HostDialer, ServerTarget } from './host-dialer.ts'
-import { connectionBy, probeBySocket, probeHttp } from './probe-http.ts'
+import { probeBySocket, probeHttp } from './probe-http.ts'
 
 /** Where a socket goes: an IP address or a name, and from where if that matters. */
 export type SocketTarget = Pick<ServerTarget, 'address' | 'port' | 'source'>
@@ -55,21 +55,24 @@ interface ProxyWay {
 }
 
 /** Protocol section 5.6, rule 6. */
-function connectByProxy({ address, port, source }: ServerTarget, { proxy, own, signal }: ProxyWay): Promise<Flow> {
+async function connectByProxy({ address, port, source }: ServerTarget, { proxy, own, signal }: ProxyWay): Promise<Flow> {
   const authority = address.includes(':') ? `[${address}]:${port}` : `${address}:${port}`
   const [, proxyHost = '', proxyPort = '80'] = /^(?:http:\/\/)?\[?([^\]/]*?)\]?(?::(\d+))?\/?$/.exec(proxy) ?? []
+  const failure = (why: string, cause?: unknown): CodedError =>
+    new CodedError('host.proxy-failed', `proxy ${proxy} does not connect to ${authority}: ${why}`, { cause })
+  const ours = await own?.connectTcp({ address: proxyHost, port: Number(proxyPort), source }, signal).catch((error: unknown) => {
+    throw failure(error instanceof Error ? error.message : String(error), error)
+  })
   return new Promise((resolve, reject) => {
-    const failed = (why: string, cause?: unknown): void =>
-      reject(new CodedError('host.proxy-failed', `proxy ${proxy} does not connect to ${authority}: ${why}`, { cause }))
+    const failed = (why: string, cause?: unknown): void => reject(failure(why, cause))
     const connecting = request({
       method: 'CONNECT',
       path: authority,
       headers: { host: authority },
       signal,
       // Without an agent: the socket is ours, and nobody else's after this.
-      createConnection: own
-        ? connectionBy(own, { address: proxyHost, port: Number(proxyPort), source }, signal)
-        : () => connect({ host: proxyHost, port: Number(proxyPort), allowHalfOpen: true, ...(source && { localAddress: source.address }) }),
+      createConnection: () =>
+        ours ?? connect({ host: proxyHost, port: Number(proxyPort), allowHalfOpen: true, ...(source && { localAddress: source.address }) }),
     })
     connecting.once('connect', (response, socket, head) => {
       if (response.statusCode !== 200) {

@@ -1,8 +1,7 @@
-import { CodedError, type Clock, type Milliseconds } from '@tunnel/flow'
+import { type Clock, CodedError, formatIpAddress, type Milliseconds, parseIpAddress } from '@tunnel/flow'
 import type { Answer } from '../resolve/resolver.ts'
 import type { AddressRange } from './address-range.ts'
 import type { Assignment } from './assignment.ts'
-import { formatIpAddress, parseIpAddress } from './ip-address.ts'
 import { keyedHash, type HashKey } from './keyed-hash.ts'
 import type { NameSet } from './name-set.ts'
 
@@ -105,7 +104,7 @@ class HashedAddressBook implements AddressBook {
     }
     if (!pinned && this.#unpinned.size >= this.#options.limit && !this.#forgetIdle()) {
       const fault = `${this.#options.limit} names were assigned by questions, and none of them is idle`
-      throw exhausted(name, fault, 'Something may be asking for random names; or raise the limit.')
+      throw exhausted(name, fault, `Something may be asking for random names; one that nobody asks for during ${this.#options.idle / 1000} s makes room.`)
     }
     const entry = this.#createEntry(name, pinned, onReleased)
     this.#byName.set(name, entry)

@@ -1,5 +1,4 @@
-import { CodedError } from '@tunnel/flow'
-import { addressBits, formatIpAddress, parseIpAddress } from './ip-address.ts'
+import { addressBits, CodedError, formatIpAddress, parseIpAddress } from '@tunnel/flow'
 
 /** The addresses that a pool gives out of one CIDR, by index. The number of indexes is a power of two. */
 export interface AddressRange {

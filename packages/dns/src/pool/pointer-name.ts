@@ -1,4 +1,4 @@
-import { formatIpAddress } from './ip-address.ts'
+import { formatIpAddress } from '@tunnel/flow'
 
 const v4 = /^(\d{1,3})\.(\d{1,3})\.(\d{1,3})\.(\d{1,3})\.in-addr\.arpa$/
 const v6 = /^((?:[\da-f]\.){32})ip6\.arpa$/

@@ -122,7 +122,7 @@ describe('more names than are remembered', () => {
     expect([ask(resolver, 'x.wild.ziti'), ask(resolver, 'y.wild.ziti')]).toEqual(['SERVFAIL', 'SERVFAIL'])
     expect(pool.assigned).toBe(8)
     expect(log.mock.calls.map(([level, , message]) => [level, message])).toEqual([
-      ['warn', 'No address for x.wild.ziti: 8 names were assigned by questions, and none of them is idle. Something may be asking for random names; or raise the limit.'],
+      ['warn', 'No address for x.wild.ziti: 8 names were assigned by questions, and none of them is idle. Something may be asking for random names; one that nobody asks for during 120 s makes room.'],
     ])
   })
 

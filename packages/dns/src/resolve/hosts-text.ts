@@ -1,4 +1,4 @@
-import { formatIpAddress, parseIpAddress } from '../pool/ip-address.ts'
+import { formatIpAddress, parseIpAddress } from '@tunnel/flow'
 import { lowerCaseName } from '../message/question.ts'
 
 /** What a hosts file says. Names are in lower case. */

@@ -1,11 +1,12 @@
 import type { DnsQuestion } from '../message/question.ts'
+import { isPending, resolveFunctionOf } from '../resolve/call-resolver.ts'
 import type { Answer, ResolveContext, ResolveFunction, Resolver } from '../resolve/resolver.ts'
 
 /**
  * Resolvers in order as one function: the first that has an answer gives it. No promise is made as long as none of them makes one.
  */
 export function inOrder(resolvers: readonly Resolver[]): ResolveFunction {
-  const functions = resolvers.map((resolver): ResolveFunction => (typeof resolver === 'function' ? resolver : (question, context) => resolver.resolve(question, context)))
+  const functions = resolvers.map(resolveFunctionOf)
   return (question, context) => {
     for (let index = 0; index < functions.length; index += 1) {
       const answer = functions[index]?.(question, context)
@@ -25,6 +26,3 @@ async function continueAfter(functions: readonly ResolveFunction[], index: numbe
   }
   return undefined
 }
-
-/** Any promise-like thing; `instanceof` would miss those of another realm. */
-export const isPending = (answer: Answer | undefined | Promise<Answer | undefined>): answer is Promise<Answer | undefined> => typeof answer === 'object' && 'then' in answer

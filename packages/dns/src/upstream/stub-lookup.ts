@@ -1,5 +1,4 @@
-import { CodedError, silentLog, systemClock, type Clock } from '@tunnel/flow'
-import { formatIpAddress, parseIpAddress } from '../pool/ip-address.ts'
+import { type Clock, CodedError, formatIpAddress, parseIpAddress, silentLog, systemClock } from '@tunnel/flow'
 import { parseMessage } from '../message/message.ts'
 import { createQuestion } from '../message/question.ts'
 import { cache } from '../resolve/cache.ts'

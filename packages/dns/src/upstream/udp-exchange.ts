@@ -1,5 +1,4 @@
-import { CodedError, copyBytes, formatEndpoint, type Clock, type Endpoint, type Milliseconds } from '@tunnel/flow'
-import { formatIpAddress, parseIpAddress } from '../pool/ip-address.ts'
+import { type Clock, CodedError, copyBytes, type Endpoint, formatEndpoint, formatIpAddress, type Milliseconds, parseIpAddress } from '@tunnel/flow'
 import type { DatagramPort } from '../server/datagram-port.ts'
 import { answersQuery, freshId, idOf, withId, type Exchange } from './exchange.ts'
 import type { UpstreamTransports } from './transports.ts'

@@ -1,5 +1,4 @@
-import { CodedError, formatEndpoint, type Endpoint } from '@tunnel/flow'
-import { formatIpAddress, parseIpAddress } from '../pool/ip-address.ts'
+import { CodedError, type Endpoint, formatEndpoint, formatIpAddress, parseIpAddress } from '@tunnel/flow'
 
 export interface UpstreamAddress extends Endpoint {
   readonly protocol: 'udp' | 'tcp' | 'tls'

@@ -12,17 +12,29 @@ import {
 import { families, type Family } from '../address/prefix.ts'
 import type { Numbers } from '../wanted/numbers.ts'
 import { emptyTarget, type Firewall, type FirewallTarget, type ListenerPorts } from './firewall.ts'
-import { ownTrafficRule, refusalRules, rulesOf, type ChainRules } from './iptables-rules.ts'
+import { interceptRules, outputRules, ownTrafficRule, refusalRules, type ChainRules } from './iptables-rules.ts'
 
 const table = 'mangle'
-const hook = 'PREROUTING'
+
+/** A chain of ours with its rules; both chains come and go together. */
+interface ChainKind {
+  readonly name: 'chain' | 'outputChain'
+  readonly hook: 'PREROUTING' | 'OUTPUT'
+  readonly rulesOf: typeof interceptRules
+}
+
+/** Packets are taken where they come in before they are sent there. */
+const chainKinds: readonly ChainKind[] = [
+  { name: 'chain', hook: 'PREROUTING', rulesOf: interceptRules },
+  { name: 'outputChain', hook: 'OUTPUT', rulesOf: outputRules },
+]
 
 /** Everything that is made before the first rule of a family. */
 export function planChains(numbers: Numbers, family: Family): HostChange[] {
-  const intercept = planOwnedChain({ family, table, chain: numbers.chain, hook, owner: numbers.table }, [ownTrafficRule])
-  if (family === 6) return [intercept]
+  const intercept = chainKinds.map(({ name, hook }) => planOwnedChain({ family, table, chain: numbers[name], hook, owner: numbers.table }, [ownTrafficRule]))
+  if (family === 6) return intercept
   const refuse = planOwnedChain({ family, table: 'filter', chain: numbers.refuseChain, hook: 'INPUT', owner: numbers.table, first: true }, refusalRules)
-  return [intercept, refuse]
+  return [...intercept, refuse]
 }
 
 /** Looks whether iptables can be used; changes nothing. Rejects with its words, or the original's where it is missing. */
@@ -48,8 +60,8 @@ class IptablesFirewall implements Firewall {
   readonly #iptables: IptablesControl
   readonly #numbers: Numbers
   readonly #ports: ListenerPorts
-  /** What stands in the chain of each family; no entry, no chain. */
-  readonly #present = new Map<Family, KeyedRules>()
+  /** What stands in the chains of each family, in the order of `chainKinds`; no entry, no chains. */
+  readonly #present = new Map<Family, readonly KeyedRules[]>()
   #target: FirewallTarget = emptyTarget
 
   constructor(host: HostState, iptables: IptablesControl, numbers: Numbers, ports: ListenerPorts) {
@@ -67,17 +79,12 @@ class IptablesFirewall implements Firewall {
   async repair(): Promise<boolean> {
     let repaired = false
     for (const [family, present] of this.#present) {
-      const found = this.#inspect(await this.#iptables.list(family, table), present)
-      if (found.whole) continue
+      const listing = await this.#iptables.list(family, table)
+      const rules = this.#rulesOf(this.#target, family)
+      const changes = chainKinds.flatMap((kind, index) => this.#repairs(kind, listing, present[index] ?? emptyRules, rules[index] ?? emptyRules))
+      if (changes.length === 0) continue
       repaired = true
-      const { chain } = this.#numbers
-      const rules = keyed(rulesOf(this.#target, family, this.#numbers, this.#ports))
-      await this.#iptables.apply(family, renderRestore(table, [
-        { change: found.chain ? 'flushChain' : 'newChain', chain },
-        { change: 'append', chain, rule: ownTrafficRule },
-        ...differences(chain, emptyRules, rules),
-        ...(found.linked ? [] : [{ change: 'append', chain: hook, rule: { comment: this.#numbers.table, target: { chain } } } as const]),
-      ]))
+      await this.#iptables.apply(family, renderRestore(table, changes))
       this.#present.set(family, rules)
     }
     return repaired
@@ -90,30 +97,42 @@ class IptablesFirewall implements Firewall {
   }
 
   async #updateFamily(target: FirewallTarget, family: Family): Promise<void> {
-    const rules = keyed(rulesOf(target, family, this.#numbers, this.#ports))
+    const rules = this.#rulesOf(target, family)
     if (!this.#present.has(family)) {
-      if (rules.intercepts.size === 0) return
+      if (rules.every(({ intercepts }) => intercepts.size === 0)) return
       await this.#host.apply(planChains(this.#numbers, family))
-      this.#present.set(family, emptyRules)
+      this.#present.set(family, chainKinds.map(() => emptyRules))
     }
-    const changes = differences(this.#numbers.chain, this.#present.get(family) ?? emptyRules, rules)
+    const present = this.#present.get(family) ?? []
+    const changes = chainKinds.flatMap(({ name }, index) => differences(this.#numbers[name], present[index] ?? emptyRules, rules[index] ?? emptyRules))
     if (changes.length === 0) return
     try {
       await this.#iptables.apply(family, renderRestore(table, changes))
     } catch (error) {
-      // Somebody has changed the chain: what we meant to delete may be gone.
+      // Somebody has changed the chains: what we meant to delete may be gone.
       if (!isCodedError(error, 'firewall.refused') || !(await this.repair())) throw error
       await this.#iptables.apply(family, renderRestore(table, changes))
     }
     this.#present.set(family, rules)
   }
 
-  #inspect(listing: readonly string[], present: KeyedRules) {
-    const { chain } = this.#numbers
+  #rulesOf(target: FirewallTarget, family: Family): KeyedRules[] {
+    return chainKinds.map(({ rulesOf }) => keyed(rulesOf(target, family, this.#numbers, this.#ports)))
+  }
+
+  /** Nothing where the chain is whole. */
+  #repairs({ name, hook }: ChainKind, listing: readonly string[], present: KeyedRules, rules: KeyedRules): IptablesChange[] {
+    const { [name]: chain, table: owner } = this.#numbers
     const exists = listing.some((line) => line.startsWith(`:${chain} `))
     const linked = listing.some((line) => line.startsWith(`-A ${hook} `) && line.endsWith(`-j ${chain}`))
     const count = listing.filter((line) => line.startsWith(`-A ${chain} `)).length
-    return { chain: exists, linked, whole: exists && linked && count === 1 + present.returns.size + present.intercepts.size }
+    if (exists && linked && count === 1 + present.returns.size + present.intercepts.size) return []
+    return [
+      { change: exists ? 'flushChain' : 'newChain', chain },
+      { change: 'append', chain, rule: ownTrafficRule },
+      ...differences(chain, emptyRules, rules),
+      ...(linked ? [] : [{ change: 'append', chain: hook, rule: { comment: owner, target: { chain } } } as const]),
+    ]
   }
 }
 

@@ -1,10 +1,10 @@
-import { ownMark, ownMask, type IptablesRule, type TproxyTarget } from '@tunnel/linux'
+import { ownMark, ownMask, type IptablesRule, type MarkTarget, type TproxyTarget } from '@tunnel/linux'
 import { overlaps, parsePrefix, type Family, type Prefix } from '../address/prefix.ts'
-import type { Claim } from '../wanted/claim.ts'
+import { mayMeetReplies, type Claim } from '../wanted/claim.ts'
 import type { Numbers } from '../wanted/numbers.ts'
 import type { FirewallTarget, ListenerPorts } from './firewall.ts'
 
-/** What the chain begins with: packets of tunnelers are never intercepted. */
+/** What each chain begins with: packets of tunnelers are never intercepted. */
 export const ownTrafficRule: IptablesRule = { mark: { value: ownMark, mask: ownMask }, target: 'RETURN' }
 
 /**
@@ -23,28 +23,43 @@ export interface ChainRules {
   readonly intercepts: readonly IptablesRule[]
 }
 
-export function rulesOf({ claims, own, lingering }: FirewallTarget, family: Family, numbers: Numbers, ports: ListenerPorts): ChainRules {
+/** The chain of the hook PREROUTING, where packets come to our sockets. */
+export function interceptRules(target: FirewallTarget, family: Family, numbers: Numbers, ports: ListenerPorts): ChainRules {
   const port = family === 4 ? ports.v4 : ports.v6
-  if (port === undefined) return { returns: [], intercepts: [] }
-  const target: TproxyTarget = { address: family === 4 ? '127.0.0.1' : '::1', port, mark: numbers.mark, mask: numbers.mark }
+  if (port === undefined) return noRules
+  return rulesOf(target, family, { address: family === 4 ? '127.0.0.1' : '::1', port, mark: numbers.mark, mask: numbers.mark })
+}
+
+/** The chain of OUTPUT: what this host sends gets the mark, by which the kernel routes it anew, to `lo` and PREROUTING. */
+export function outputRules(target: FirewallTarget, family: Family, numbers: Numbers, ports: ListenerPorts): ChainRules {
+  if (family === 6 && ports.v6 === undefined) return noRules
+  return rulesOf(target, family, { setMark: { value: numbers.mark, mask: numbers.mark } })
+}
+
+const noRules: ChainRules = { returns: [], intercepts: [] }
+
+function rulesOf({ claims, own, lingering }: FirewallTarget, family: Family, target: MarkTarget | TproxyTarget): ChainRules {
   const mine = [...claims.values()].filter(({ to }) => to.family === family)
-  // Open TCP connections need no rule: their packets come by the routes, and find their socket.
-  const sessions = lingering.filter((flow) => flow.protocol === 'udp' && flow.family === family)
+  const flows = lingering.filter((flow) => flow.family === family)
   return {
-    returns: ownAddressRules(mine, own),
+    returns: [...(mayMeetReplies(mine) ? [replyRule] : []), ...ownAddressRules(mine, own)],
     intercepts: [
       ...mine.flatMap((claim) => claimRules(claim, target)),
-      ...sessions.map(({ from, to }): IptablesRule => ({
-        comment: 'open session',
+      ...flows.map(({ protocol, from, to }): IptablesRule => ({
+        comment: 'open flow',
         source: withLength(from.address),
+        sourcePort: from.port,
         destination: withLength(to.address),
-        protocol: 'udp',
+        protocol,
         destinationPorts: { low: to.port, high: to.port },
         target,
       })),
     ],
   }
 }
+
+/** A server of this host may have a client within an intercepted range. */
+const replyRule: IptablesRule = { reply: true, target: 'RETURN' }
 
 /** One for each address of this host that lies within a claim: what is for the host itself stays its own. */
 function ownAddressRules(claims: readonly Claim[], own: readonly Prefix[]): IptablesRule[] {
@@ -53,7 +68,7 @@ function ownAddressRules(claims: readonly Claim[], own: readonly Prefix[]): Ipta
 }
 
 /** The rules of one claim as the original makes them, one for each source that is allowed. */
-function claimRules({ service, to, protocol, ports, sources }: Claim, target: TproxyTarget): IptablesRule[] {
+function claimRules({ service, to, protocol, ports, sources }: Claim, target: MarkTarget | TproxyTarget): IptablesRule[] {
   const rule: IptablesRule = { comment: service, destination: to.cidr, protocol, destinationPorts: ports, target }
   return sources ? sources.map((source) => ({ ...rule, source: source.cidr })) : [rule]
 }

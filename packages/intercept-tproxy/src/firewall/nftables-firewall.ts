@@ -1,13 +1,10 @@
 import { addElements, deleteElements, openOwnerTable, type NftChange, type OwnerTable } from '@tunnel/linux'
 import { flowKey, type LingeringFlow } from '../flows/live-flows.ts'
-import type { Claim } from '../wanted/claim.ts'
+import { mayMeetReplies } from '../wanted/claim.ts'
 import type { Numbers } from '../wanted/numbers.ts'
 import { emptyTarget, type Firewall, type FirewallTarget, type ListenerPorts } from './firewall.ts'
 import { boxChanges, flowChanges } from './nftables-elements.ts'
 import { baseChanges, replaceRules } from './nftables-rules.ts'
-
-/** Programs take ports from here up for their own ends of connections (ip_local_port_range never begins below). */
-const firstClientPort = 1024
 
 /** Makes the table, without anything in it. Throws what the kernel refuses: it shows whether this form works. */
 export function openNftables(numbers: Numbers, ports: ListenerPorts): Firewall {
@@ -52,19 +49,15 @@ class NftablesFirewall implements Firewall {
     const before = this.#target
     const flows = compareFlows(before.lingering, target.lingering)
     const guardReplies = mayMeetReplies(target.claims.values())
+    const { renewed, changes } = boxChanges(before.boxes, target.boxes)
+    const rulesStay = renewed.length === 0 && guardReplies === mayMeetReplies(before.claims.values())
     return [
-      ...(guardReplies === mayMeetReplies(before.claims.values()) ? [] : replaceRules(this.#numbers, this.#ports, { guardReplies })),
+      ...(rulesStay ? [] : replaceRules(this.#numbers, this.#ports, { guardReplies, renewed })),
       ...flowChanges(deleteElements, flows.removed),
       ...flowChanges(addElements, flows.added),
-      ...boxChanges(before.boxes, target.boxes),
+      ...changes,
     ]
   }
-}
-
-/** Addresses of names are nobody's: no client has one. */
-function mayMeetReplies(claims: Iterable<Claim>): boolean {
-  for (const { named, ports } of claims) if (!named && ports.high >= firstClientPort) return true
-  return false
 }
 
 function compareFlows(before: readonly LingeringFlow[], after: readonly LingeringFlow[]) {

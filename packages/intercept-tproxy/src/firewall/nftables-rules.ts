@@ -3,6 +3,7 @@ import {
   addChain,
   addRule,
   addSet,
+  deleteSet,
   flushChain,
   inSet,
   leave,
@@ -15,6 +16,7 @@ import {
   setMark,
   tproxy,
   type NftChange,
+  type NftSet,
 } from '@tunnel/linux'
 import type { ListenerPorts } from './firewall.ts'
 import type { Numbers } from '../wanted/numbers.ts'
@@ -45,6 +47,11 @@ export const nftSets = {
 } as const
 
 const manglePriority = -150
+/**
+ * Behind the mangle chains of others, and behind firewalld's look for the way back to a source (-140): once a packet has our socket,
+ * the kernel no longer sees that it came by `lo` (nft_fib_can_skip), and firewalld drops it. Before nat (-100).
+ */
+const takingPriority = -120
 const filterPriority = 0
 const outputChain = 'output'
 const refuseChain = 'refuse'
@@ -57,7 +64,7 @@ export function baseChanges(numbers: Numbers, ports: ListenerPorts): NftChange[]
     ...Object.values(nftSets).flatMap((sets) => [addSet(sets[4]), addSet(sets[6])]),
     // Of type route: a packet that gets our mark is routed anew, and so comes to `lo` and through prerouting.
     addChain(outputChain, { type: 'route', hook: 'output', priority: manglePriority }),
-    addChain(numbers.chain, { type: 'filter', hook: 'prerouting', priority: manglePriority }),
+    addChain(numbers.chain, { type: 'filter', hook: 'prerouting', priority: takingPriority }),
     addChain(refuseChain, { type: 'filter', hook: 'input', priority: filterPriority }),
     ...refusal(),
     ...chainRules(numbers, ports, { guardReplies: false }),
@@ -80,7 +87,13 @@ function refusal(): NftChange[] {
 
 /** The rules again, in the same instant without the former ones. */
 export function replaceRules(numbers: Numbers, ports: ListenerPorts, options: RuleOptions): NftChange[] {
-  return [flushChain(outputChain), flushChain(numbers.chain), ...chainRules(numbers, ports, options)]
+  const { renewed = [] } = options
+  return [
+    flushChain(outputChain),
+    flushChain(numbers.chain),
+    ...renewed.flatMap((set) => [deleteSet(set), addSet(set)]),
+    ...chainRules(numbers, ports, options),
+  ]
 }
 
 export interface RuleOptions {
@@ -89,6 +102,8 @@ export interface RuleOptions {
    * address and port. Connection tracking tells them from new flows; it is used only where that can be.
    */
   readonly guardReplies: boolean
+  /** Sets that lose all their elements: deleted and made anew while no rule looks them up. */
+  readonly renewed?: readonly NftSet[]
 }
 
 function chainRules(numbers: Numbers, ports: ListenerPorts, { guardReplies }: RuleOptions): NftChange[] {

@@ -65,7 +65,7 @@ export class LiveFlows {
     for (const flow of this.#live) {
       if (this.#lingering.has(flow) || !isRemoved(flow)) continue
       const family = flow.to.address.includes(':') ? 6 : 4
-      this.#lingering.set(flow, { protocol: flow.protocol, from: flow.from, to: flow.to, family })
+      this.#lingering.set(flow, { protocol: flow.protocol, from: withoutZone(flow.from), to: flow.to, family })
       found = true
     }
     return found
@@ -85,6 +85,12 @@ export class LiveFlows {
       return [...addresses.values()].some((address) => overlaps(range, address))
     }
   }
+}
+
+/** The firewall compares addresses as they are in packets: `fe80::1%eth0` has no link there. */
+function withoutZone(end: Endpoint): Endpoint {
+  const zone = end.address.indexOf('%')
+  return zone < 0 ? end : { address: end.address.slice(0, zone), port: end.port }
 }
 
 /** For sets: equal for equal ends. */

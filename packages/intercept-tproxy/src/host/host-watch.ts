@@ -37,7 +37,7 @@ export class HostWatch {
   #heard(events: readonly NetworkEvent[]): void {
     const foreign = events.filter(({ own }) => !own)
     if (foreign.length === 0) return
-    this.#removed ||= foreign.some(({ kind, removed }) => kind === 'lost' || (removed && (kind === 'route' || kind === 'rule')))
+    this.#removed ||= foreign.some(mayRemoveRoutes)
     this.#cancelGathering ??= this.#options.clock.after(gathering, () => {
       const removed = this.#removed
       this.#cancelGathering = undefined
@@ -52,4 +52,12 @@ export class HostWatch {
       this.#options.onInterval()
     })
   }
+}
+
+const loopbackIndex = 1
+
+/** IPv4 routes that go with their link (ours lead to `lo`) or their source address go without a word. */
+function mayRemoveRoutes({ kind, removed, index }: NetworkEvent): boolean {
+  if (kind === 'lost') return true
+  return kind === 'link' ? index === loopbackIndex : removed
 }

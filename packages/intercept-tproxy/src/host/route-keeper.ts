@@ -1,5 +1,5 @@
-import type { HostChange } from '@tunnel/flow'
-import { planRoute, planRule, type HostState, type Route, type RouteControl, type Rule } from '@tunnel/linux'
+import { isCodedError, type HostChange } from '@tunnel/flow'
+import { ownRouteProtocol, planRoute, planRule, type HostState, type Route, type RouteControl, type Rule } from '@tunnel/linux'
 import { missingIn } from '../missing-in.ts'
 
 /** Routes and the rules that lead to them, by what tells them apart. */
@@ -15,15 +15,24 @@ export function createRouting(routes: Iterable<Route>, rules: Iterable<Rule>): R
   return routing
 }
 
+export interface Remains {
+  /** Tables of which nobody else makes routes while this instance has its slot. */
+  readonly tables: ReadonlySet<number>
+  /** So many routes and rules of somebody who died were in the way. */
+  readonly onRemoved: (count: number) => void
+}
+
 /** The routes and rules that we have made, each through the journal of the host. */
 export class RouteKeeper {
   readonly #host: HostState
   readonly #control: RouteControl
+  readonly #remains: Remains
   #kept: Routing = createRouting([], [])
 
-  constructor(host: HostState, control: RouteControl) {
+  constructor(host: HostState, control: RouteControl, remains: Remains) {
     this.#host = host
     this.#control = control
+    this.#remains = remains
   }
 
   get routes(): Iterable<Route> {
@@ -49,7 +58,7 @@ export class RouteKeeper {
     }
     const changes = changesOf(added)
     if (changes.length === 0) return
-    await this.#host.apply(changes)
+    await this.#make(changes)
     this.#kept = createRouting([...this.routes, ...added.routes], [...this.#kept.rules.values(), ...added.rules])
   }
 
@@ -65,8 +74,29 @@ export class RouteKeeper {
     const { routes, rules } = this.#missing()
     // As they were made: with the number of who made them.
     if (routes.length > 0) this.#control.addRoutes(routes.map((route) => planRoute(route).parameters as unknown as Route))
-    for (const rule of rules) this.#control.addRule(rule)
+    for (const rule of rules) this.#control.addRule(planRule(rule).parameters as unknown as Rule)
     return routes.length + rules.length
+  }
+
+  /** An instance that was killed with its janitor and lost its journal (a container's) has left its own in our tables. */
+  async #make(changes: readonly HostChange[]): Promise<void> {
+    try {
+      await this.#host.apply(changes)
+    } catch (error) {
+      if (!isCodedError(error, 'linux.exists') || this.#removeRemains() === 0) throw error
+      await this.#host.apply(changes)
+    }
+  }
+
+  #removeRemains(): number {
+    const isRemnant = ({ protocol, table }: Route | Rule): boolean => protocol === ownRouteProtocol && this.#remains.tables.has(table ?? 0)
+    const rules = this.#control.rules().filter((rule) => isRemnant(rule) && !this.#kept.rules.has(ruleKey(rule)))
+    const places = new Set([...this.routes].map(placeOf))
+    const routes = [...this.#remains.tables].flatMap((table) => this.#control.routes({ table })).filter((route) => isRemnant(route) && !places.has(placeOf(route)))
+    for (const rule of rules) this.#control.removeRule(rule)
+    this.#control.removeRoutes(routes)
+    if (rules.length + routes.length > 0) this.#remains.onRemoved(rules.length + routes.length)
+    return rules.length + routes.length
   }
 
   #missing(): Changed {

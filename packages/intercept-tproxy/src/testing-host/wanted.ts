@@ -1,7 +1,7 @@
 import type { InterceptTable, WantedIntercept } from '@tunnel/core/contracts'
-import type { Protocol } from '@tunnel/flow'
+import { addressBits, type Protocol } from '@tunnel/flow'
 import type { AddressPattern } from '../address/pattern-prefix.ts'
-import { addressBits, formatAddress, parsePrefix } from '../address/prefix.ts'
+import { formatAddress, parsePrefix } from '../address/prefix.ts'
 
 export interface WantedOptions {
   /** Addresses, ranges, names. */

@@ -50,3 +50,12 @@ type Sources = NonNullable<WantedIntercept['intercept']['allowedSourceAddresses'
 function sourcesOf(patterns: Sources, { family }: Prefix): Prefix[] {
   return patterns.flatMap((pattern) => prefixOfPattern(pattern) ?? []).filter((source) => source.family === family)
 }
+
+/** Programs take ports from here up for their own ends of connections (ip_local_port_range never begins below). */
+const firstClientPort = 1024
+
+/** Whether replies of a server of this host may go to what is intercepted. Addresses of names are nobody's: no client has one. */
+export function mayMeetReplies(claims: Iterable<Claim>): boolean {
+  for (const { named, ports } of claims) if (!named && ports.high >= firstClientPort) return true
+  return false
+}

@@ -7,20 +7,26 @@ export interface Numbers {
   readonly table: string
   /** Of the chain in which the intercepts stand. */
   readonly chain: string
+  /** Of the chain of iptables that marks what this host sends to them. */
+  readonly outputChain: string
   /** Of the chain of iptables that refuses what is routed to us and not intercepted. */
   readonly refuseChain: string
   /** One bit, put on intercepted packets. */
   readonly mark: number
   readonly routing: Readonly<Record<RoutingTableName, RoutingTable>>
+  /** Of the rule that leads packets with our mark to `fallback`. */
+  readonly markPriority: number
 }
 
 /**
- * - `marked`: everything is local. For packets with our mark.
  * - `ours`: the ranges of names. Looked at before the tables of the host: what is not intercepted there is refused here, and
- *   does not leave the host. In the iptables form every intercepted address.
- * - `fallback`: literal addresses. Looked at last: lets programs connect on a host that has no route to them.
+ *   does not leave the host.
+ * - `fallback`: addresses that may be somebody's. For packets with our mark; for all others looked at last: lets programs connect on a
+ *   host that has no route to them.
+ *   Before the host's tables they would take the peers of the tunneler away: the kernel looks up the sources of what comes in
+ *   without a mark, and drops a packet whose source is local (fib_validate_source).
  */
-export type RoutingTableName = 'marked' | 'ours' | 'fallback'
+export type RoutingTableName = 'ours' | 'fallback'
 
 export interface RoutingTable {
   readonly table: number
@@ -39,12 +45,13 @@ export function numbersOf(slot: number): Numbers {
     slot,
     table: `ziti-tunnel${suffix}`,
     chain: `NF-INTERCEPT${suffix}`,
+    outputChain: `NF-OUTPUT${suffix}`,
     refuseChain: `NF-REFUSE${suffix}`,
     mark: slotMark(slot),
     routing: {
-      marked: { table: tableBase + slot, priority: 64 + slot },
       ours: { table: tableBase + 20 + slot, priority: 100 + slot },
       fallback: { table: tableBase + 40 + slot, priority: fallbackPriority + slot },
     },
+    markPriority: 64 + slot,
   }
 }

@@ -80,29 +80,27 @@ describe('routes', () => {
   )
   const pools = ['100.64.0.0/10', 'fd64::/64'].map((text) => parsePrefix(text)!)
   const numbers = numbersOf(0)
-  const shown = (form: 'nftables' | 'iptables') =>
-    routesOf(claims.values(), { form, numbers, host, pools }).map(({ destination, table, source }) => `${destination} ${table} ${source}`)
+  const routes = routesOf(claims.values(), { numbers, host, pools })
 
-  it('of the nftables form: names before the host\'s own, literals behind, the mark to all', () => {
-    expect(shown('nftables')).toEqual([
+  it("lead to names before the host's own, to literals behind; none lies within another", () => {
+    expect(routes.map(({ destination, table, source }) => `${destination} ${table} ${source}`)).toEqual([
       '100.64.0.0/10 3133720 192.0.2.1',
       'fd64::/64 3133720 2001:db8::1',
       '0.0.0.0/1 3133740 192.0.2.1',
       'fd00::1/128 3133740 2001:db8::1',
-      'default 3133700 undefined',
-      'default 3133700 undefined',
     ])
   })
 
-  it('of the iptables form are all in one table; none lies within another', () => {
-    expect(shown('iptables')).toEqual(['0.0.0.0/1 3133720 192.0.2.1', 'fd00::1/128 3133720 2001:db8::1', 'fd64::/64 3133720 2001:db8::1'])
+  it('are behind for a name whose address is that of somebody else', () => {
+    const outside = routesOf(claims.values(), { numbers, host, pools: [] })
+    expect(new Set(outside.map(({ table }) => table))).toEqual(new Set([3_133_740]))
   })
 
   it('are led to by rules that pass traffic of tunnelers, where there are any', () => {
-    const rules = rulesFor(routesOf(claims.values(), { form: 'nftables', numbers, host, pools }), numbers)
+    const rules = rulesFor(routes, numbers)
     expect(rules.filter(({ family }) => family === 4)).toEqual([
-      { family: 4, priority: 64, mark: 1, mask: 1, table: 3_133_700 },
       { family: 4, priority: 100, mark: 0x7a690000, mask: 0xffff0000, invert: true, table: 3_133_720 },
+      { family: 4, priority: 64, mark: 1, mask: 1, table: 3_133_740 },
       { family: 4, priority: 33_000, mark: 0x7a690000, mask: 0xffff0000, invert: true, table: 3_133_740 },
     ])
     expect(rulesFor([], numbers)).toEqual([])

@@ -1,5 +1,5 @@
 import { ownMark, ownMask, type Route, type Rule } from '@tunnel/linux'
-import { contains, type Family, type Prefix } from '../address/prefix.ts'
+import { contains, type Prefix } from '../address/prefix.ts'
 import type { Claim } from './claim.ts'
 import type { HostAddresses } from '../host/host-addresses.ts'
 import type { Numbers } from './numbers.ts'
@@ -7,7 +7,6 @@ import type { Numbers } from './numbers.ts'
 export type FirewallForm = 'nftables' | 'iptables'
 
 export interface RoutingOptions {
-  readonly form: FirewallForm
   readonly numbers: Numbers
   readonly host: HostAddresses
   /** Ranges that names have their addresses from. */
@@ -16,18 +15,15 @@ export interface RoutingOptions {
 
 /** The routes by which packets for the claims come to us. */
 export function routesOf(claims: Iterable<Claim>, options: RoutingOptions): Route[] {
-  const { form, numbers, host } = options
+  const { numbers, host } = options
   const wanted: Record<'ours' | 'fallback', Prefix[]> = { ours: [], fallback: [] }
   for (const { to, named } of claims) {
-    const name = form === 'iptables' || named ? 'ours' : 'fallback'
-    wanted[name].push((named && options.pools.find((pool) => contains(pool, to))) || to)
+    const pool = named ? options.pools.find((range) => contains(range, to)) : undefined
+    wanted[pool ? 'ours' : 'fallback'].push(pool ?? to)
   }
-  const routes = (['ours', 'fallback'] as const).flatMap((name) =>
+  return (['ours', 'fallback'] as const).flatMap((name) =>
     outermost(wanted[name]).map((prefix) => routeTo(prefix, numbers.routing[name].table, host.source[prefix.family])),
   )
-  if (form === 'iptables' || routes.length === 0) return routes
-  const used: Family[] = host.ipv6 ? [4, 6] : [4]
-  return [...routes, ...used.map((family) => localRoute(family, 'default', numbers.routing.marked.table))]
 }
 
 const remembered = new WeakMap<Prefix, Route>()
@@ -36,7 +32,7 @@ const remembered = new WeakMap<Prefix, Route>()
 function routeTo(prefix: Prefix, table: number, source: string): Route {
   const before = remembered.get(prefix)
   if (before?.table === table && before.source === source) return before
-  const route = { ...localRoute(prefix.family, destinationOf(prefix), table), source }
+  const route: Route = { family: prefix.family, destination: destinationOf(prefix), type: 'local', device: 'lo', table, source }
   remembered.set(prefix, route)
   return route
 }
@@ -45,20 +41,19 @@ function destinationOf(prefix: Prefix): string {
   return prefix.length === 0 ? 'default' : prefix.cidr
 }
 
-function localRoute(family: Family, destination: string, table: number): Route {
-  return { family, destination, type: 'local', device: 'lo', table }
-}
-
-/** The rules that lead to the routes: only for tables that have some. Traffic of tunnelers passes all but the one for the mark, which it never has. */
-export function rulesFor(routes: readonly Route[], { routing, mark }: Numbers): Rule[] {
-  return (['marked', 'ours', 'fallback'] as const).flatMap((name) => {
+/**
+ * The rules that lead to the routes: only for tables that have some. Traffic of tunnelers passes all but the one for the mark, which it never
+ * has. That one leads to the intercepted addresses and not to a table in which everything is local: firewalls and the kernel
+ * (`src_valid_mark`, which wg-quick sets) look by the mark of a packet for the way back to its source, and would find it here.
+ */
+export function rulesFor(routes: readonly Route[], { routing, markPriority, mark }: Numbers): Rule[] {
+  return (['ours', 'fallback'] as const).flatMap((name) => {
     const { table, priority } = routing[name]
     const families = new Set(routes.filter((route) => route.table === table).map(({ family }) => family))
-    return [...families].map((family): Rule =>
-      name === 'marked'
-        ? { family, priority, mark, mask: mark, table }
-        : { family, priority, mark: ownMark, mask: ownMask, invert: true, table },
-    )
+    return [...families].flatMap((family): Rule[] => [
+      ...(name === 'fallback' ? [{ family, priority: markPriority, mark, mask: mark, table }] : []),
+      { family, priority, mark: ownMark, mask: ownMask, invert: true, table },
+    ])
   })
 }
 

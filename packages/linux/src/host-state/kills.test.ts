@@ -5,6 +5,7 @@ import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { promisify } from 'node:util'
 import { describe, expect, it } from 'vitest'
+import { noNetwork } from '../testing-host/own-network.ts'
 
 interface Round {
   readonly milliseconds: number
@@ -26,7 +27,7 @@ async function killRepeatedly(how: string, rounds: number, seed: number): Promis
 }
 
 // Namespaces need root. What is killed changes routes, rules, iptables and files of them at random.
-describe.skipIf(process.getuid?.() !== 0)('after SIGKILL at any instant the host is as before within 2 s', { timeout: 120_000 }, () => {
+describe.skipIf(noNetwork)('after SIGKILL at any instant the host is as before within 2 s', { timeout: 120_000 }, () => {
   it.each([
     ['the process alone', 'process', 4],
     ['its whole process group', 'group', 4],

@@ -5,11 +5,12 @@ import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { promisify } from 'node:util'
 import { expect, it } from 'vitest'
+import { noNetwork } from '../testing-host/own-network.ts'
 
 const script = fileURLToPath(new URL('testing/mounted-files.ts', import.meta.url))
 
 // Mounts need root, and a namespace of their own.
-it.skipIf(process.getuid?.() !== 0)('files that are mounted on are written in place and restored; a read-only one is refused in one line', async () => {
+it.skipIf(noNetwork)('files that are mounted on are written in place and restored; a read-only one is refused in one line', async () => {
   const folder = mkdtempSync(join(tmpdir(), 'ziti-mounts-'))
   try {
     const words = ['--mount', '--propagation', 'private', '--', process.execPath, '--conditions=tunnel-source', script, folder]

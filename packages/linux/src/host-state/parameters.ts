@@ -8,18 +8,10 @@ export function textOf(parameters: ChangeParameters, name: string): string {
   throw wrong(name, 'a text')
 }
 
-export function optionalText(parameters: ChangeParameters, name: string): string | undefined {
-  return parameters[name] === undefined ? undefined : textOf(parameters, name)
-}
-
 export function numberOf(parameters: ChangeParameters, name: string): number {
   const value = parameters[name]
   if (typeof value === 'number') return value
   throw wrong(name, 'a number')
-}
-
-export function optionalNumber(parameters: ChangeParameters, name: string): number | undefined {
-  return parameters[name] === undefined ? undefined : numberOf(parameters, name)
 }
 
 function wrong(name: string, wanted: string): CodedError {

@@ -10,7 +10,7 @@ import { numberOf, textOf } from './parameters.ts'
 import type { ChangeParameters, PerformOutcome } from './performer.ts'
 
 /**
- * The kernel keeps with each route who made it, and removes only what matches: with a number of our own (z) an equal
+ * The kernel keeps with each route and rule who made it, and removes only what matches: with a number of our own (z) an equal
  * route of somebody else is never taken for ours. `ip route` shows `proto 122`.
  */
 export const ownRouteProtocol = 122
@@ -27,7 +27,7 @@ export function planRoute(route: Route): HostChange {
 }
 
 export function planRule(rule: Rule): HostChange {
-  const parameters = scalars(rule)
+  const parameters = scalars({ ...rule, protocol: ownRouteProtocol })
   const text = describeRule(rule)
   return {
     kind: 'rule.add',

@@ -18,7 +18,7 @@ export interface FileOwner {
   readonly modified: number
 }
 
-export const fileLimitBytes = 5 << 20
+const fileLimitBytes = 5 << 20
 
 /** Does not follow a link at the end of `path`. */
 export async function lookAt(path: string): Promise<FileState> {

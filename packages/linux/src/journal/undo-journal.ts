@@ -87,8 +87,21 @@ export function copyKeeper(storage: JournalStorage, id: string): (content: Uint8
   return async (content, entry) => {
     const name = `${id}.${entry.id}.kept`
     await (await storage.replace(name, content)).close()
+    for (const old of surplus(await storage.list(), id)) await storage.remove(old)
     return `${storage.directory}/${name}`
   }
+}
+
+const mostCopies = 8
+
+/**
+ * A manager that writes its file again and again would have us keep a copy each time: the first, which is from before all changes of
+ * ours, stays, and the latest.
+ */
+function surplus(names: readonly string[], id: string): string[] {
+  const numberOf = (name: string): number => Number(name.slice(id.length + 1, -'.kept'.length))
+  const copies = names.filter((name) => name.startsWith(`${id}.`) && name.endsWith('.kept')).toSorted((left, right) => numberOf(left) - numberOf(right))
+  return copies.length > mostCopies ? copies.slice(1, copies.length - mostCopies + 1) : []
 }
 
 async function writeBack(storage: JournalStorage, id: string, instance: Instance, report: UndoReport): Promise<void> {

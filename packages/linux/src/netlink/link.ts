@@ -32,6 +32,8 @@ export interface LinkAddress {
   readonly scope?: number
   /** False: the kernel makes no route to the prefix (or the peer) by itself. */
   readonly prefixRoute?: boolean
+  /** IPv6: nobody may use it (yet): duplicates are still looked for, or one was found (RFC 4862 5.4). */
+  readonly tentative?: boolean
 }
 
 const IFLA_IFNAME = 3
@@ -46,6 +48,8 @@ const IFA_LOCAL = 2
 const IFA_F_NODAD = 2
 const IFA_F_NOPREFIXROUTE = 0x200
 const IFA_FLAGS = 8
+const IFA_F_DADFAILED = 0x08
+const IFA_F_TENTATIVE = 0x40
 const addressHeaderBytes = 8
 
 /** What can be set of a link. */
@@ -121,5 +125,6 @@ export function parseLinkAddress(payload: Uint8Array, nameOf: (index: number) =>
     device,
     peer: peer === address ? undefined : peer,
     scope: payload[3] ?? 0,
+    tentative: ((payload[2] ?? 0) & (IFA_F_TENTATIVE | IFA_F_DADFAILED)) !== 0 || undefined,
   })
 }

@@ -58,7 +58,7 @@ const receiveBufferBytes = 16 << 20
 /** No single answer is longer: the kernel builds lists in pieces of at most 32 KiB, and a rule with its comment is shorter. */
 const answerMaxBytes = 1 << 18
 const dumpAttempts = 8
-const { ENOBUFS, EINTR, EAGAIN } = constants.errno
+const { ENOBUFS, EINTR, EAGAIN, EMSGSIZE } = constants.errno
 const noAnswer: Acknowledgement = { errno: constants.errno.ETIMEDOUT, text: 'the kernel did not answer' }
 
 /** `protocol`: 0 routes, links, addresses and rules; 12 netfilter. */
@@ -81,6 +81,9 @@ export function openNetlink(protocol: number): NetlinkSocket {
 function growBuffer(fd: number, force: number, plain: number, bytes: number): void {
   if (trySetOption(fd, SOL_SOCKET, force, bytes) !== 0) trySetOption(fd, SOL_SOCKET, plain, bytes)
 }
+
+/** Only CAP_NET_ADMIN of the host itself, not that of a user namespace, lets a socket have a larger buffer. */
+const tooLarge = (bytes: number): string => `this container may not use so large a buffer. On the host: sysctl -w net.core.wmem_max=${bytes + 64}`
 
 class FfiNetlinkSocket implements NetlinkSocket {
   readonly fd: number
@@ -158,6 +161,7 @@ class FfiNetlinkSocket implements NetlinkSocket {
     }
     while (libc().send(this.fd, messages, messages.length, 0) < 0) {
       const number = errno()
+      if (number === EMSGSIZE) throw callError(`send ${messages.length} bytes to the kernel at once`, 'send', number, tooLarge(messages.length))
       if (number !== EINTR) throw callError(`send ${messages.length} bytes to the kernel`, 'send', number)
     }
     return first
@@ -203,13 +207,22 @@ class FfiNetlinkSocket implements NetlinkSocket {
       for (const message of batch) {
         if (message.sequence !== sequence) continue
         interrupted ||= (message.flags & NLM_F_DUMP_INTR) !== 0
-        if (message.type === NLMSG_DONE) return interrupted ? undefined : answers
+        if (message.type === NLMSG_DONE) {
+          throwFailure(message)
+          return interrupted ? undefined : answers
+        }
         if (message.type !== NLMSG_ERROR) answers.push(message.payload.slice())
         else throw acknowledgementError(parseAcknowledgement(message) ?? noAnswer, 'read the network settings')
       }
     }
     throw acknowledgementError(noAnswer, 'read the network settings')
   }
+}
+
+/** A list that could not be made ends with the reason, as a negative errno. */
+function throwFailure({ payload }: NetlinkMessage): void {
+  const errno = payload.length < 4 ? 0 : -new DataView(payload.buffer, payload.byteOffset).getInt32(0, true)
+  if (errno > 0) throw acknowledgementError({ errno, text: undefined }, 'read the network settings')
 }
 
 /** Of each message, whether it asks for an acknowledgement. Throws RangeError when a length lies. */

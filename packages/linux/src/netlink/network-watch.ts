@@ -24,6 +24,8 @@ export interface NetworkEvent {
   readonly removed: boolean
   /** Made through the route control that watches. */
   readonly own: boolean
+  /** Of a link: which. `lo` is 1 in every network namespace. */
+  readonly index?: number
 }
 
 /** RTNLGRP_: link, IPv4 address, route and rule, IPv6 address, route and rule. */
@@ -105,5 +107,8 @@ function readEvents(fd: number, buffer: Uint8Array, ownPort: number): NetworkEve
 
 function toEvent(message: NetlinkMessage, ownPort: number): NetworkEvent | undefined {
   const event = kinds[message.type]
-  return event && { ...event, own: message.port === ownPort }
+  if (!event) return undefined
+  const { payload, port } = message
+  const index = event.kind === 'link' && payload.length >= 8 ? new DataView(payload.buffer, payload.byteOffset).getInt32(4, true) : undefined
+  return { ...event, own: port === ownPort, ...(index !== undefined && { index }) }
 }

@@ -69,13 +69,15 @@ export interface RouteControl {
 }
 
 /** Throws `linux.unsupported` off Linux. Reading needs no privilege, changing needs CAP_NET_ADMIN. */
-export function openRouteControl(): RouteControl {
-  return new NetlinkRouteControl(openNetlink(0))
+export function openRouteControl(netlink: NetlinkSocket = openNetlink(0)): RouteControl {
+  return new NetlinkRouteControl(netlink)
 }
 
-/** One message of the kernel's input buffer; more changes take several. */
-const batchRoutes = 1024
-const { ENOENT, ESRCH, EHOSTUNREACH, ENETUNREACH, EACCES, EINVAL, ENODEV } = constants.errno
+/** So many acknowledgements, of about 1 kB each, fit the receive buffer of those who may not enlarge it (user namespaces: 416 KiB). */
+const batchRoutes = 256
+const { ENOENT, ESRCH, EHOSTUNREACH, ENETUNREACH, EACCES, EINVAL, ENODEV, EOPNOTSUPP, EAFNOSUPPORT } = constants.errno
+/** What a kernel without IPv6 (ipv6.disable=1) says to questions about it. */
+const noFamily = [EOPNOTSUPP, EAFNOSUPPORT]
 const undeliverable = new Set(['unreachable', 'blackhole', 'prohibit', 'throw'])
 
 class NetlinkRouteControl implements RouteControl {
@@ -113,14 +115,15 @@ class NetlinkRouteControl implements RouteControl {
   routes({ table, family }: { table?: number; family?: 4 | 6 } = {}): Route[] {
     const devices = this.#devices()
     return (family ? [family] : [4, 6] as const)
-      .flatMap((each) => this.#listRoutes(each, table))
-      .map((payload) => parseRoute(payload, devices))
-      .filter((route) => route !== undefined)
-      .filter((route) => table === undefined || route.table === table)
+      .flatMap((each) => this.#listRoutes(each, table).flatMap((payload) => {
+        const route = parseRoute(payload, devices)
+        // Asked for a family that it has not, the kernel lists all that it has.
+        return route?.family === each && (table === undefined || route.table === table) ? [route] : []
+      }))
   }
 
   routeTo(address: string, { mark }: { mark?: number } = {}): RouteAnswer | undefined {
-    const payload = unless([ENETUNREACH, EHOSTUNREACH, EACCES, EINVAL], () =>
+    const payload = unless([ENETUNREACH, EHOSTUNREACH, EACCES, EINVAL, ...noFamily], () =>
       this.#netlink.request(RTM_GETROUTE, 0, encodeRouteQuestion(address, mark)),
     )?.[0]
     const route = payload && parseRoute(payload, this.#devices())
@@ -139,7 +142,7 @@ class NetlinkRouteControl implements RouteControl {
 
   rules(family?: 4 | 6): Rule[] {
     return (family ? [family] : [4, 6] as const)
-      .flatMap((each) => this.#netlink.request(RTM_GETRULE, NLM_F_DUMP, header(12, familyNumber(each))))
+      .flatMap((each) => unless(noFamily, () => this.#netlink.request(RTM_GETRULE, NLM_F_DUMP, header(12, familyNumber(each)))) ?? [])
       .map(parseRule)
       .filter((rule) => rule !== undefined)
   }
@@ -191,7 +194,7 @@ class NetlinkRouteControl implements RouteControl {
   #listRoutes(family: 4 | 6, table: number | undefined): Uint8Array[] {
     // A table that does not exist is a table without routes.
     const list = (): Uint8Array[] => this.#netlink.request(RTM_GETROUTE, NLM_F_DUMP, encodeRouteFilter(family, table))
-    return unless([ENOENT], list) ?? []
+    return unless([ENOENT, ...noFamily], list) ?? []
   }
 
   #eachRoute(type: number, flags: number, routes: readonly Route[]): Acknowledgement[] {

@@ -162,9 +162,10 @@ export function encodeRouteQuestion(address: string, mark: number | undefined): 
   return concatBytes([header, encodeAttributes(attributes)])
 }
 
-/** `local 10.0.0.0/8 dev lo table 100`, as `ip route` would be told. */
+/** `local 10.0.0.0/8 dev lo table 100`, as `ip route` would be told; `default (ipv6)`, as nothing else tells the family. */
 export function describeRoute(route: Route): string {
-  const parts = [route.type && route.type !== 'unicast' ? route.type : undefined, route.destination]
+  const destination = route.destination === 'default' && route.family === 6 ? 'default (ipv6)' : route.destination
+  const parts = [route.type && route.type !== 'unicast' ? route.type : undefined, destination]
   if (route.gateway !== undefined) parts.push('via', route.gateway)
   if (route.device !== undefined) parts.push('dev', route.device)
   if (route.table !== undefined) parts.push('table', String(route.table))

@@ -27,6 +27,8 @@ export interface Rule {
   readonly outputDevice?: string
   /** `lookup` by default. */
   readonly action?: RuleAction
+  /** Who made it, as of routes; a removal that names one meets only theirs. */
+  readonly protocol?: number
 }
 
 const FRA_DST = 1
@@ -37,6 +39,7 @@ const FRA_FWMARK = 10
 const FRA_TABLE = 15
 const FRA_FWMASK = 16
 const FRA_OIFNAME = 17
+const FRA_PROTOCOL = 21
 const FIB_RULE_INVERT = 2
 const ruleHeaderBytes = 12
 const actionNumbers: Readonly<Record<RuleAction, number>> = { lookup: 1, goto: 2, nop: 3, blackhole: 6, unreachable: 7, prohibit: 8 }
@@ -53,6 +56,7 @@ export function encodeRule(rule: Rule): Uint8Array {
   if (rule.mark !== undefined) attributes.push([FRA_FWMARK, u32(rule.mark)], [FRA_FWMASK, u32(rule.mask ?? 0xffffffff)])
   if (rule.inputDevice !== undefined) attributes.push([FRA_IIFNAME, cString(rule.inputDevice)])
   if (rule.outputDevice !== undefined) attributes.push([FRA_OIFNAME, cString(rule.outputDevice)])
+  if (rule.protocol !== undefined) attributes.push([FRA_PROTOCOL, Uint8Array.of(rule.protocol)])
   const header = new Uint8Array(ruleHeaderBytes)
   header[0] = familyNumber(rule.family)
   header[1] = to?.length ?? 0
@@ -95,10 +99,11 @@ export function parseRule(payload: Uint8Array): Rule | undefined {
     inputDevice: readCString(attributes.get(FRA_IIFNAME)),
     outputDevice: readCString(attributes.get(FRA_OIFNAME)),
     action: action === 'lookup' ? undefined : action,
+    protocol: attributes.get(FRA_PROTOCOL)?.[0] || undefined,
   })
 }
 
-/** `pref 100 fwmark 0x1/0x1 lookup 7`, as `ip rule` would be told. */
+/** `pref 100 fwmark 0x1/0x1 lookup 7`, as `ip rule` would be told; of IPv6 with `(ipv6)` behind it. */
 export function describeRule(rule: Rule): string {
   const hex = (value: number): string => `0x${(value >>> 0).toString(16)}`
   const parts = [rule.invert ? 'not' : undefined, rule.from && `from ${rule.from}`, rule.to && `to ${rule.to}`]
@@ -106,5 +111,6 @@ export function describeRule(rule: Rule): string {
   if (rule.inputDevice !== undefined) parts.push(`iif ${rule.inputDevice}`)
   if (rule.outputDevice !== undefined) parts.push(`oif ${rule.outputDevice}`)
   parts.push(rule.action === undefined || rule.action === 'lookup' ? `lookup ${rule.table}` : rule.action)
+  if (rule.family === 6) parts.push('(ipv6)')
   return [`pref ${rule.priority}`, ...parts.filter((part) => part)].join(' ')
 }

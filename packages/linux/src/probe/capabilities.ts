@@ -8,13 +8,15 @@ const wanted = [
   { name: 'CAP_NET_BIND_SERVICE', bit: 10, need: 'port 53 cannot be bound', ok: 'warn' },
 ] as const
 
+const all = wanted.map(({ name }) => name).join(' ')
+
 /** The effective ones are what the kernel asks: being root in a container is not enough. */
 export async function probeCapabilitySet(files: RootedFiles): Promise<ProbeResult[]> {
   const status = (await files.text('/proc/self/status')) ?? ''
   const effective = BigInt(`0x${/^CapEff:\s*([\da-f]+)$/m.exec(status)?.[1] ?? '0'}`)
   return wanted.map(({ name, bit, need, ok }) => {
     if ((effective >> BigInt(bit)) & 1n) return { name, ok: true, detail: 'effective' }
-    const set = `setcap cap_net_admin,cap_net_raw,cap_net_bind_service+ep ${process.execPath}`
-    return { name, ok, detail: `missing: ${need}`, remedy: `run with sudo, or "${set}"; in a container add --cap-add=${name.slice(4)}` }
+    // Not setcap: it would give the capability to every program of this Node.
+    return { name, ok, detail: `missing: ${need}`, remedy: `run with sudo; as a service with AmbientCapabilities=${all}; in a container with --cap-add=${name.slice(4)}` }
   })
 }

@@ -1,6 +1,5 @@
 import { RootedFiles } from '../resolver/rooted-files.ts'
 import { probeCapabilitySet } from './capabilities.ts'
-import { listenersOn } from './listening-sockets.ts'
 import { probeForwarding, probeIpv6, probeReversePath, probeUserNamespaces } from './network-settings.ts'
 import type { ProbeResult } from './probe-result.ts'
 import { probeFirewallOfKernel, probeIptablesProgram, probeTransparentSockets } from './transparent-proxy.ts'
@@ -25,7 +24,6 @@ export async function probeCapabilities({ root = '/', lanInterfaces = [] }: Prob
     await probeIpv6(files),
     await probeForwarding(files, lanInterfaces),
     await probeReversePath(files, lanInterfaces),
-    await probeDnsPort(files),
     await probeUserNamespaces(files),
   ]
 }
@@ -37,13 +35,4 @@ export async function probeTunDevice(files: RootedFiles): Promise<ProbeResult> {
   }
   if (await files.writable('/dev/net/tun')) return { name, ok: true, detail: 'can be opened' }
   return { name, ok: 'warn', detail: 'cannot be opened by this user', remedy: 'run as root, or chmod 0666 /dev/net/tun (the usual mode)' }
-}
-
-/** Where the DNS server listens by default. */
-export async function probeDnsPort(files: RootedFiles): Promise<ProbeResult> {
-  const name = 'port 53 on 127.0.0.1'
-  const taken = await listenersOn(files, 53)
-  if (taken.length === 0) return { name, ok: true, detail: 'free' }
-  const detail = taken.map(({ protocol, address, holder }) => `${protocol} ${address}:53 is taken by ${holder ?? 'a program that cannot be seen from here'}`).join(', ')
-  return { name, ok: 'warn', detail, remedy: 'stop that program, or listen elsewhere: --resolver udp://127.0.0.2:53' }
 }

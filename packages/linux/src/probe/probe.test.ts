@@ -5,9 +5,10 @@ import { dirname, join } from 'node:path'
 import { promisify } from 'node:util'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
 import { RootedFiles } from '../resolver/rooted-files.ts'
+import { noNetwork } from '../testing-host/own-network.ts'
 import { probeCapabilitySet } from './capabilities.ts'
 import { probeForwarding, probeIpv6, probeReversePath, probeUserNamespaces } from './network-settings.ts'
-import { probeDnsPort, probeTunDevice } from './probe-host.ts'
+import { probeTunDevice } from './probe-host.ts'
 import type { ProbeResult } from './probe-result.ts'
 
 let root = ''
@@ -38,26 +39,6 @@ describe('capabilities', () => {
     const results = await probeCapabilitySet(files)
     expect(results.map(({ ok }) => ok)).toEqual(expected)
     for (const { ok, remedy } of results) expect(remedy !== undefined).toBe(ok !== true)
-  })
-})
-
-describe('port 53', () => {
-  const header = '  sl  local_address rem_address   st tx_queue rx_queue tr tm->when retrnsmt   uid  timeout inode\n'
-  const line = (address: string, state: string, inode: number): string => `   1: ${address}:0035 00000000:0000 ${state} 00000000:00000000 00:00000000 00000000     0        0 ${inode} 2 0000000000000000\n`
-
-  it('is free', async () => {
-    host({ '/proc/net/udp': header + line('3500007F', '07', 5), '/proc/net/tcp': header + line('0100007F', '01', 6) })
-    expect(await probeDnsPort(files)).toEqual({ name: 'port 53 on 127.0.0.1', ok: true, detail: 'free' })
-  })
-
-  it('is taken, and by whom', async () => {
-    host({ '/proc/net/udp': header + line('00000000', '07', 5), '/proc/net/tcp6': header + line('0'.repeat(32), '0A', 6), '/proc/812/comm': 'dnsmasq\n', '/proc/812/fd/0': '' })
-    symlinkSync('socket:[5]', join(root, '/proc/812/fd/4'))
-    expect(await probeDnsPort(files)).toMatchObject({
-      ok: 'warn',
-      detail: 'udp 0.0.0.0:53 is taken by dnsmasq (pid 812), tcp [::]:53 is taken by a program that cannot be seen from here',
-      remedy: expect.stringContaining('--resolver'),
-    })
   })
 })
 
@@ -103,7 +84,7 @@ describe('settings of the kernel', () => {
   })
 })
 
-describe.skipIf(process.getuid?.() !== 0)('the whole probe, in a network of its own', () => {
+describe.skipIf(noNetwork)('the whole probe, in a network of its own', () => {
   const probe = async (...enter: string[]): Promise<ProbeResult[]> => {
     const module = new URL('probe-host.ts', import.meta.url).href
     const script = `import { probeCapabilities } from ${JSON.stringify(module)}; console.log(JSON.stringify(await probeCapabilities()))`

@@ -107,7 +107,7 @@ describe('detectResolver', () => {
   it.skipIf(process.getuid?.() === 0)('knows a file that cannot be written', async () => {
     const root = fakeHost(conf('nameserver 10.0.0.1\n'))
     chmodSync(join(root, 'etc/resolv.conf'), 0o400)
-    expect((await detectResolver({ root })).line).toMatch(/read-only.*not to be changed here/)
+    expect((await detectResolver({ root })).line).toMatch(/not writable.*not to be changed here/)
   })
 
   it('does not count programs of other network namespaces', async () => {

@@ -82,9 +82,9 @@ describe('resolverGuidance', () => {
     ['openresolv', withResolvconf('openresolv'), "echo 'name_servers=127.0.0.1' | sudo tee -a /etc/resolvconf.conf"],
     ['a plain file', host(), 'nameserver 127.0.0.1'],
   ])('%s: the way by hand, and the flag', (_name, facts, way) => {
-    const text = resolverGuidance(facts, wanted, 'sudo ziti-tunnel run --configure-resolver ziti.json').join('\n')
+    const text = resolverGuidance(facts, wanted, { command: (option) => `sudo ziti-tunnel run ziti.json ${option}` }).join('\n')
     expect(text).toContain(way)
-    expect(text).toContain('sudo ziti-tunnel run --configure-resolver ziti.json')
+    expect(text).toContain('sudo ziti-tunnel run ziti.json --configure-resolver')
     expect(text).toContain('--resolver file:///etc/hosts')
   })
 

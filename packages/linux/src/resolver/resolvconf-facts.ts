@@ -5,7 +5,7 @@ import type { RootedFiles } from './rooted-files.ts'
 const places = ['/sbin/resolvconf', '/usr/sbin/resolvconf', '/usr/local/sbin/resolvconf', '/bin/resolvconf', '/usr/bin/resolvconf']
 
 /** The end of the name of a record of ours: `lo.ziti-tunnel`, `lo.ziti-tunnel-2`. */
-export const ourRecord = /\.ziti-tunnel(-\d+)?$/
+const ourRecord = /\.ziti-tunnel(-\d+)?$/
 
 /**
  * Three programs bear the name `resolvconf`. Debian's and openresolv are shell scripts that say so in their first

@@ -1,12 +1,26 @@
 import { formatEndpoint } from '@tunnel/flow'
 import type { ResolverFacts, ResolverManager, ResolverWanted } from './resolver-facts.ts'
 
+export interface GuidanceOptions {
+  /** The command line of the program with one option more. */
+  readonly command?: (option: string) => string
+  /** Leaves out the command that does it for a run, where that is said elsewhere. */
+  readonly byHand?: boolean
+}
+
 /** What a person types to let this host's programs ask us: first the command that does it for a run, then the way by hand for its manager. */
-export function resolverGuidance(facts: ResolverFacts, wanted: ResolverWanted, command = 'sudo ziti-tunnel run --configure-resolver'): string[] {
+export function resolverGuidance(facts: ResolverFacts, wanted: ResolverWanted, options: GuidanceOptions = {}): string[] {
+  const { command = (option) => `sudo ziti-tunnel run ${option}`, byHand = false } = options
   const server = wanted.servers[0] ?? { address: '127.0.0.1', port: 53 }
-  const automatic = [`The DNS server of ziti-tunnel (${formatEndpoint(server)}) must be first in this host's resolver configuration.`, `For the time of one run, and put back afterwards:`, `    ${command}`]
-  if (facts.method === 'file' && !facts.file.writable) automatic.splice(1, 2, `${facts.file.target} cannot be written here, so ziti-tunnel cannot do it.`)
-  return [...automatic, ...lastingWay[facts.manager](server.address, facts), 'Without the resolver, for the hostnames that it tunnels:', '    sudo ziti-tunnel run --resolver file:///etc/hosts']
+  const isOutOfReach = facts.method === 'file' && !facts.file.writable
+  const forOneRun = isOutOfReach ? [`${facts.file.target} cannot be written here, so ziti-tunnel cannot do it.`] : ['For the time of one run, and put back afterwards:', `    ${command('--configure-resolver')}`]
+  return [
+    `The DNS server of ziti-tunnel (${formatEndpoint(server)}) must be first in this host's resolver configuration.`,
+    ...(byHand && !isOutOfReach ? [] : forOneRun),
+    ...lastingWay[facts.manager](server.address, facts),
+    'Without the resolver, for the hostnames that it tunnels:',
+    `    ${command('--resolver file:///etc/hosts')}`,
+  ]
 }
 
 type Lasting = (address: string, facts: ResolverFacts) => string[]

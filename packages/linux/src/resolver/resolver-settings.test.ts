@@ -76,6 +76,7 @@ it('puts us first again, and passes on the new nameservers', async () => {
   await host.overwrite('nameserver 10.0.0.2\n')
   expect(parseResolvConf(host.text).nameservers).toEqual(['127.0.0.1', '10.0.0.2'])
   expect([host.reverted, host.upstreams, settings.upstreams]).toEqual([1, ['10.0.0.2'], ['10.0.0.2']])
+  expect(settings.facts.nameservers).toEqual(['10.0.0.2'])
   await settings.close()
 })
 

@@ -32,6 +32,8 @@ export interface ResolverSettingsOptions {
 /** The host's resolver, set to ask us until it is closed. */
 export interface ResolverSettings {
   readonly upstreams: readonly string[]
+  /** This host's resolver without us: as it was before, or as somebody has written it since. */
+  readonly facts: ResolverFacts
   /** Other names are ours now. Cheap; nothing happens where the manager cannot route by name. */
   setDomains(domains: readonly string[]): Promise<void>
   /** The resolver as it was before. */
@@ -65,7 +67,7 @@ class KeptSettings implements ResolverSettings {
   readonly #log: Log
   readonly #clock: Clock
   readonly #budget: RateBudget
-  #facts: ResolverFacts
+  facts: ResolverFacts
   #wanted: ResolverWanted
   #changes: readonly HostChange[] = []
   #watch: PathWatch | undefined
@@ -82,21 +84,21 @@ class KeptSettings implements ResolverSettings {
     this.#log = options.log ?? silentLog
     this.#clock = options.clock ?? systemClock
     this.#budget = new RateBudget(this.#clock, restoresPerMinute, minute)
-    this.#facts = options.facts
+    this.facts = options.facts
     this.#wanted = options.wanted
     this.upstreams = this.#upstreamsOf(options.facts)
   }
 
   async open(): Promise<void> {
-    await this.#make(this.#facts)
-    this.#watch = (this.#options.watch ?? watchPaths)([...new Set([...watched, this.#facts.file.target])], () => this.#lookSoon(), this.#clock)
+    await this.#make(this.facts)
+    this.#watch = (this.#options.watch ?? watchPaths)([...new Set([...watched, this.facts.file.target])], () => this.#lookSoon(), this.#clock)
   }
 
   setDomains(domains: readonly string[]): Promise<void> {
     this.#wanted = { ...this.#wanted, domains }
     return this.#inTurn(async () => {
-      if (this.#closed || this.#facts.method !== 'link') return
-      const changes = planResolver(this.#facts, this.#wanted)
+      if (this.#closed || this.facts.method !== 'link') return
+      const changes = planResolver(this.facts, this.#wanted)
       if (JSON.stringify(changes) === JSON.stringify(this.#changes)) return
       await this.#options.host.apply(changes)
       this.#changes = changes
@@ -116,7 +118,7 @@ class KeptSettings implements ResolverSettings {
     const changes = planResolver(facts, this.#wanted)
     if (facts.method === 'file') await this.#claimFile()
     await this.#options.host.apply(changes)
-    this.#facts = facts
+    this.facts = facts
     this.#changes = changes
   }
 
@@ -125,7 +127,7 @@ class KeptSettings implements ResolverSettings {
     this.#claim ??= await (this.#options.claimFile ?? claimResolverFile)()
     if (this.#claim) return
     const others = 'Give that one this identity too (-i, repeatable), or let this one use --resolver file:///etc/hosts'
-    throw resolverError('resolver.taken', `another ziti-tunnel is the first nameserver of this host already (abstract socket @ziti-tunnel.resolv-conf, see "ss -xlp"), and there is one first. ${others}`)
+    throw resolverError('resolver.taken', `another ziti-tunnel is the first nameserver of this host already ("ss -xlp" shows it at @ziti-tunnel.resolv-conf). ${others}`)
   }
 
   #lookSoon(): void {

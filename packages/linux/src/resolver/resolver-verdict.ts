@@ -38,7 +38,7 @@ function nameserversOf({ file, resolved, resolvconf }: FoundFacts, manager: Reso
 }
 
 function tellFacts({ file, resolved, resolvconf, networkManager, dhclient, libc }: FoundFacts): string {
-  const marks = [file.generator && `written by ${file.generator}`, file.mounted && 'mounted by a container engine', !file.writable && 'read-only']
+  const marks = [file.generator && `written by ${file.generator}`, file.mounted && 'mounted by a container engine', !file.writable && 'not writable']
   const kinds = { regular: 'is a regular file', symlink: `links to ${file.target}`, dangling: `links to ${file.target}, which is missing`, missing: 'is missing' }
   const told = [`${file.path} ${kinds[file.state]}`, ...marks.filter((mark) => typeof mark === 'string'), `nameservers ${list(file.nameservers)}`]
   const reached = { stub: 'asked by its stub', nss: 'asked by nss-resolve', none: 'not asked by this host' }

@@ -2,6 +2,7 @@ import { spawn, type ChildProcess } from 'node:child_process'
 import { once } from 'node:events'
 import { fileURLToPath } from 'node:url'
 import { afterEach, describe, expect, it } from 'vitest'
+import { noNetwork } from '../testing-host/own-network.ts'
 
 const script = fileURLToPath(new URL('testing/claim-and-wait.ts', import.meta.url))
 const children: ChildProcess[] = []
@@ -20,7 +21,7 @@ afterEach(() => {
   for (const child of children.splice(0)) child.kill('SIGKILL')
 })
 
-describe.skipIf(process.getuid?.() !== 0)('slots of a network namespace', () => {
+describe.skipIf(noNetwork)('slots of a network namespace', () => {
   it('are given once each, lowest first, and come back with a release or a death', async () => {
     const first = await claim()
     expect(first.slot).toBe(0)

@@ -1,10 +1,15 @@
-import { execFileSync } from 'node:child_process'
+import { execFileSync, spawnSync } from 'node:child_process'
 import koffi from 'koffi'
 
 const CLONE_NEWNET = 0x40000000
 
-/** Why tests of the host cannot run here, or undefined. */
-export const noNetwork = process.getuid?.() === 0 ? undefined : 'needs root'
+/** Why tests of the host cannot run here, or undefined. In a container root may not make namespaces either. */
+export const noNetwork = reasonAgainst()
+
+function reasonAgainst(): string | undefined {
+  if (process.getuid?.() !== 0) return 'needs root'
+  return spawnSync('unshare', ['--net', '--mount', 'true']).status === 0 ? undefined : 'needs the privilege to make namespaces'
+}
 
 /**
  * Moves this test process into a network namespace of its own, with `lo` up. Namespaces belong to threads: sockets that this

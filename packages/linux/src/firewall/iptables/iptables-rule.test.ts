@@ -46,6 +46,13 @@ describe('a rule of iptables', () => {
     )
   })
 
+  it('marks exactly one flow, and passes replies', () => {
+    const ends = { source: '192.0.2.1/32', sourcePort: 4000, destination: '192.0.2.9/32', protocol: 'udp', destinationPorts: { low: 53, high: 53 } } as const
+    expect(renderIptablesRule({ ...ends, target: { setMark: { value: 0x1, mask: 0x1 } } })).toBe(
+      '-s 192.0.2.1/32 -d 192.0.2.9/32 -p udp -m udp --sport 4000 --dport 53:53 -j MARK --set-xmark 0x1/0x1')
+    expect(renderIptablesRule({ reply: true, target: 'RETURN' })).toBe('-m conntrack --ctdir REPLY -j RETURN')
+  })
+
   it('has no place for more than one word', () => {
     const bad: IptablesRule[] = [
       { inInterface: 'eth0 -j ACCEPT', target: 'DROP' },

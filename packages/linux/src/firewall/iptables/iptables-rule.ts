@@ -11,17 +11,26 @@ export interface IptablesRule {
   readonly source?: string
   readonly destination?: string
   readonly protocol?: 'tcp' | 'udp'
+  /** Only with a protocol, and with destination ports. */
+  readonly sourcePort?: number
   /** Both included; only with a protocol. */
   readonly destinationPorts?: { readonly low: number; readonly high: number }
   readonly mark?: { readonly value: number; readonly mask: number }
   /** The packet belongs to a transparent socket that is there already. */
   readonly transparentSocket?: boolean
+  /** The packet answers one that connection tracking has seen. */
+  readonly reply?: boolean
   /** What the table `local` says of the destination: `UNICAST` is no address of this host. */
   readonly destinationType?: 'LOCAL' | 'UNICAST'
   readonly target: IptablesTarget
 }
 
-export type IptablesTarget = 'ACCEPT' | 'RETURN' | 'DROP' | { readonly chain: string } | { readonly reject: 'tcp-reset' } | TproxyTarget
+export type IptablesTarget = 'ACCEPT' | 'RETURN' | 'DROP' | { readonly chain: string } | { readonly reject: 'tcp-reset' } | MarkTarget | TproxyTarget
+
+/** Marks the packet; in OUTPUT it is routed anew. */
+export interface MarkTarget {
+  readonly setMark: { readonly value: number; readonly mask: number }
+}
 
 /** Gives the packet to a transparent socket, and marks it. */
 export interface TproxyTarget {
@@ -41,6 +50,7 @@ export function renderIptablesRule(rule: IptablesRule): string {
     ...protocolOf(rule),
     ...(rule.mark ? ['-m', 'mark', '--mark', masked(rule.mark.value, rule.mark.mask)] : []),
     ...(rule.transparentSocket ? ['-m', 'socket', '--transparent'] : []),
+    ...(rule.reply ? ['-m', 'conntrack', '--ctdir', 'REPLY'] : []),
     ...(rule.destinationType ? ['-m', 'addrtype', '--dst-type', rule.destinationType] : []),
     ...targetOf(rule.target),
   ].join(' ')
@@ -62,15 +72,16 @@ function commentOf({ comment }: IptablesRule): string[] {
   return quoted === undefined ? [] : ['-m', 'comment', '--comment', quoted]
 }
 
-function protocolOf({ protocol, destinationPorts: ports }: IptablesRule): string[] {
+function protocolOf({ protocol, sourcePort, destinationPorts: ports }: IptablesRule): string[] {
   if (!protocol) return []
   if (!ports) return ['-p', protocol]
-  return ['-p', protocol, '-m', protocol, '--dport', `${ports.low}:${ports.high}`]
+  return ['-p', protocol, '-m', protocol, ...(sourcePort === undefined ? [] : ['--sport', String(sourcePort)]), '--dport', `${ports.low}:${ports.high}`]
 }
 
 function targetOf(target: IptablesTarget): string[] {
   if (typeof target === 'string') return ['-j', target]
   if ('reject' in target) return ['-j', 'REJECT', '--reject-with', target.reject]
+  if ('setMark' in target) return ['-j', 'MARK', '--set-xmark', masked(target.setMark.value, target.setMark.mask)]
   if ('chain' in target) return option('-j', target.chain, isChainName)
   const { address, port, mark, mask } = target
   return ['-j', 'TPROXY', ...option('--on-ip', address, (text) => isIP(text) !== 0), '--on-port', String(port), '--tproxy-mark', masked(mark, mask)]

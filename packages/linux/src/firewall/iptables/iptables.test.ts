@@ -1,5 +1,6 @@
 import { describe, expect, it } from 'vitest'
-import { inNamespace, isRoot } from '../testing-host/in-namespace.ts'
+import { noNetwork } from '../../testing-host/own-network.ts'
+import { inNamespace } from '../testing-host/in-namespace.ts'
 import { openIptables } from './iptables-control.ts'
 import { probeIptables } from './probe-iptables.ts'
 
@@ -7,7 +8,7 @@ const play = <T>(scenario: string): Promise<T> => inNamespace('iptables', scenar
 /** nft and legacy, IPv4 and IPv6. */
 const settings = 4
 
-describe.skipIf(!isRoot)('iptables of both kinds in a network namespace (needs root)', { timeout: 60_000 }, () => {
+describe.skipIf(noNetwork)('iptables of both kinds in a network namespace (needs root)', { timeout: 60_000 }, () => {
   it('makes our chains, and undoes them twice to the same ruleset', async () => {
     const seen = await play<{ rules: string[]; outcomes: unknown[]; left: string[]; sameRuleset: boolean }[]>('wholeLife')
     expect(seen).toHaveLength(settings)

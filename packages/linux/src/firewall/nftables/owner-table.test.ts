@@ -1,5 +1,6 @@
 import { describe, expect, it } from 'vitest'
-import { inNamespace, isRoot } from '../testing-host/in-namespace.ts'
+import { noNetwork } from '../../testing-host/own-network.ts'
+import { inNamespace } from '../testing-host/in-namespace.ts'
 
 const play = <T>(scenario: string): Promise<T> => inNamespace('nftables', scenario)
 interface Failure {
@@ -8,7 +9,7 @@ interface Failure {
   readonly detail: Record<string, unknown>
 }
 
-describe.skipIf(!isRoot)('an owner table in a network namespace (needs root)', { timeout: 60_000 }, () => {
+describe.skipIf(noNetwork)('an owner table in a network namespace (needs root)', { timeout: 60_000 }, () => {
   it('is to nft the same as what it loads from the rendered text', async () => {
     const { ours, theirs } = await play<{ ours: string[]; theirs: string[] }>('differential')
     expect(ours.length).toBeGreaterThan(60)

@@ -2,9 +2,6 @@ import { execFile, spawnSync } from 'node:child_process'
 import { fileURLToPath } from 'node:url'
 import { promisify } from 'node:util'
 
-/** What the tests of this folder need; they are left out with the reason where it is missing. */
-export const isRoot = process.getuid?.() === 0
-
 const run = promisify(execFile)
 
 const scripts = {

@@ -1,8 +1,6 @@
 import { createServer } from 'node:net'
 import type { AddressInfo } from 'node:net'
-import { CodedError } from '@tunnel/flow'
 import { expect, it } from 'vitest'
-import { withOwner } from './dns-service.ts'
 import { inodesOf, ownerOfPort } from './port-owner.ts'
 
 const header = '  sl  local_address rem_address   st tx_queue rx_queue tr tm->when retrnsmt   uid  timeout inode\n'
@@ -26,14 +24,4 @@ it.runIf(process.platform === 'linux')('names the process', async () => {
   const endpoint = { address: '127.0.0.1', port: (server.address() as AddressInfo).port }
   expect(await ownerOfPort('tcp', endpoint)).toMatch(new RegExp(`^.+ \\(pid ${process.pid}\\)$`))
   server.close()
-})
-
-it('says who has the port of the DNS server, and what to do', async () => {
-  const error = await withOwner(new CodedError('dns.port-in-use', 'in use'), [at], async (protocol) => (protocol === 'udp' ? undefined : 'dnsmasq (pid 812)'))
-  expect(error).toMatchObject({
-    code: 'dns.port-in-use',
-    message: 'the DNS server cannot listen on 127.0.0.1:53: dnsmasq (pid 812) has that port. Stop it, or give ours another address: --resolver udp://127.0.0.2:53',
-  })
-  const other = new CodedError('dns.port-forbidden', 'no')
-  expect(await withOwner(other, [at])).toBe(other)
 })

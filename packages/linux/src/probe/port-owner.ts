@@ -1,12 +1,16 @@
 import { readdir, readFile, readlink } from 'node:fs/promises'
 import { isIPv4 } from 'node:net'
 import type { Endpoint, Protocol } from '@tunnel/flow'
+import { processLabel } from './process-label.ts'
 
-/** A process by its name and number, as `dnsmasq (pid 812)`. */
+/**
+ * Who has a local address and port, or one that is in its way, as `dnsmasq (pid 812)`. Undefined when it is free. Needs no privilege, but
+ * with little of it the program cannot be named.
+ */
 export async function ownerOfPort(protocol: Protocol, endpoint: Endpoint, proc = '/proc'): Promise<string | undefined> {
   const tables = await Promise.all([`${protocol}`, `${protocol}6`].map((name) => readFile(`${proc}/net/${name}`, 'latin1').catch(() => '')))
   const inodes = new Set(tables.flatMap((table) => inodesOf(table, protocol, endpoint)))
-  return inodes.size === 0 ? undefined : processWith(inodes, proc)
+  return inodes.size === 0 ? undefined : ((await processWith(inodes, proc)) ?? 'a program that cannot be seen from here')
 }
 
 const listening = '0A'
@@ -37,8 +41,8 @@ async function processWith(inodes: ReadonlySet<string>, proc: string): Promise<s
       const link = await readlink(`${proc}/${pid}/fd/${descriptor}`).catch(() => '')
       const inode = /^socket:\[(\d+)\]$/.exec(link)?.[1]
       if (inode === undefined || !inodes.has(inode)) continue
-      const name = await readFile(`${proc}/${pid}/comm`, 'latin1').catch(() => 'a process')
-      return `${name.trim()} (pid ${pid})`
+      const [comm, cmdline] = await Promise.all(['comm', 'cmdline'].map((file) => readFile(`${proc}/${pid}/${file}`, 'utf8').catch(() => undefined)))
+      return processLabel(pid, comm, cmdline)
     }
   }
   return undefined

@@ -1,4 +1,4 @@
-/** An IP address to calculate with. No import of Node: this package's core also runs in a browser. */
+/** An IP address to calculate with. No import of Node: it runs in a browser too. */
 export interface IpAddress {
   readonly family: 4 | 6
   readonly value: bigint
@@ -13,7 +13,7 @@ export function parseIpAddress(text: string): IpAddress | undefined {
   return value === undefined ? undefined : { family: 4, value: BigInt(value) }
 }
 
-/** Canonical text: two addresses are equal when their texts are. IPv6 by RFC 5952 4 (lower case, shortest). */
+/** Canonical text: two addresses are equal when their texts are. IPv6 by RFC 5952 (lower case, shortest, mapped ones with their IPv4 address). */
 export function formatIpAddress({ family, value }: IpAddress): string {
   return family === 4 ? formatIpv4(Number(value)) : formatIpv6(value)
 }
@@ -54,7 +54,10 @@ function parseGroups(text: string, last: boolean): number[] | undefined {
   return groups
 }
 
+const mappedPrefix = 0xffffn
+
 function formatIpv6(value: bigint): string {
+  if (value >> 32n === mappedPrefix) return `::ffff:${formatIpv4(Number(value & 0xffff_ffffn))}`
   const groups: string[] = []
   for (let shift = 112n; shift >= 0n; shift -= 16n) groups.push(((value >> shift) & 0xffffn).toString(16))
   const run = longestZeroRun(groups)

@@ -1,0 +1,132 @@
+import { once } from 'node:events'
+import { writeFileSync } from 'node:fs'
+import { afterEach, beforeAll, describe, expect, it } from 'vitest'
+import { addNeighbour, type Neighbour } from './testing-host/neighbour.ts'
+import { client, openWorld, type World } from './testing-host/interceptor-world.ts'
+import { enterOwnNetwork, ip, noNetwork, ownAddress, run } from './testing-host/own-network.ts'
+import { tableOf, wanted } from './testing-host/wanted.ts'
+
+const pool = ['100.64.0.0/10', 'fd64::/64']
+const names = { addressesOf: () => pool, poolRanges: pool }
+const both = tableOf(wanted('both', { to: ['203.0.113.0/24', 'fd09::/64', '*.ziti'], ports: [1, 65_535], protocols: ['tcp', 'udp'] }))
+let neighbour: Neighbour
+let open: World[] = []
+
+async function world(options: Parameters<typeof openWorld>[0]): Promise<World> {
+  const opened = await openWorld(options)
+  open.push(opened)
+  return opened
+}
+
+const nc = (address: string, port: number) => client('nc', ['-N', '-w', '2', address, String(port)], 'x')
+
+async function fromNeighbour(program: string, ...words: string[]): Promise<string> {
+  const child = neighbour.start(program, ...words)
+  let text = ''
+  child.stdout?.on('data', (chunk: Buffer) => (text += chunk.toString()))
+  child.stdin?.end('x')
+  await once(child, 'close')
+  return text
+}
+
+async function until(world: World, condition: () => unknown): Promise<void> {
+  for (const deadline = Date.now() + 6_000; !condition(); world.clock.advance(200)) {
+    if (Date.now() > deadline) throw new Error(`waited in vain: ${condition}`)
+    await new Promise((resolve) => setTimeout(resolve, 10))
+  }
+}
+
+const setting = (path: string, value: string): void => writeFileSync(`/proc/sys/net/${path}`, value)
+
+describe.skipIf(noNetwork)('hosts as they are', () => {
+  beforeAll(async () => {
+    enterOwnNetwork()
+    neighbour = await addNeighbour()
+    neighbour.run('ip', '-6', 'addr', 'add', 'fe80::77/64', 'dev', 'up1', 'nodad')
+    ip('-6 addr add fe80::1/64 dev up0 nodad')
+    neighbour.run('ip', '-6', 'route', 'replace', 'default', 'via', 'fe80::1', 'dev', 'up1')
+    return () => neighbour.close()
+  })
+  afterEach(async () => {
+    for (const opened of open.splice(0)) await opened.close()
+    open = []
+  })
+
+  describe.each(['nftables', 'iptables'] as const)('%s', (firewall) => {
+    it('without IPv6 they are served over IPv4, and over IPv6 from when it is switched on', async () => {
+      // /proc/sys is that of the thread that opens it: a child is in our network.
+      const switchIpv6 = (off: 0 | 1): string => run('sh', '-c', `echo ${off} > /proc/sys/net/ipv6/conf/lo/disable_ipv6`)
+      switchIpv6(1)
+      const opened = await world({ firewall, ...names })
+      const { applied, failed } = await opened.tproxy.apply(both)
+      expect(failed.map(({ error }) => error.code)).toEqual(['tproxy.no-ipv6'])
+      expect(applied.filter((line) => line.includes('fd'))).toEqual([])
+      expect(await nc('203.0.113.5', 80)).toBe('203.0.113.5 80\nx')
+      expect(await nc('100.64.7.7', 80)).toBe('100.64.7.7 80\nx')
+      switchIpv6(0)
+      await until(opened, () => opened.logged.some((line) => line.includes('intercepting tcp [fd09::/64]')))
+      expect(await nc('fd09::5', 80)).toBe('fd09::5 80\nx')
+      switchIpv6(1)
+      await until(opened, () => opened.logged.some((line) => line.includes('stopped intercepting tcp [fd09::/64]')))
+      expect(await nc('203.0.113.5', 80)).toBe('203.0.113.5 80\nx')
+      switchIpv6(0)
+    })
+
+    it('an IPv6 address that is looked for elsewhere still becomes the source when it is ours', async () => {
+      ip('-6 addr del 2001:db8::1/64 dev up0')
+      ip('-6 addr add 2001:db8::1/64 dev up0')
+      const opened = await world({ firewall, ...names })
+      expect((await opened.tproxy.apply(both)).failed).toEqual([])
+      await until(opened, () => ip('-6 route show table 3133720').includes(`src ${ownAddress.v6}`))
+      expect(await nc('fd64::5', 80)).toBe('fd64::5 80\nx')
+      ip('-6 route replace default via 2001:db8::ffff')
+    })
+
+    it('routes and rules that a dead instance has left in our tables make room', async () => {
+      ip('route add local 203.0.113.0/24 dev lo table 3133740 proto 122')
+      ip('rule add pref 64 fwmark 0x1/0x1 lookup 3133740 proto 122')
+      ip('route add local 203.0.113.99 dev lo table 3133741 proto 122')
+      const { tproxy, logged } = await world({ firewall })
+      expect((await tproxy.apply(tableOf(wanted('web', { to: '203.0.113.0/24', ports: 80 })))).failed).toEqual([])
+      expect(logged).toContain('warn removed 2 routes and rules that an instance which died had left in our tables')
+      expect(ip('route show table 3133741')).toContain('203.0.113.99')
+      ip('route flush table 3133741')
+    })
+
+    it('neighbours are served where packets are judged by the way back that their mark has (wg-quick, firewalld)', async () => {
+      setting('ipv4/conf/all/rp_filter', '1')
+      setting('ipv4/conf/all/src_valid_mark', '1')
+      run('nft', 'add table inet judge')
+      run('nft', 'add chain inet judge back { type filter hook prerouting priority -140; }')
+      run('nft', 'add rule inet judge back icmpv6 type { nd-router-advert, nd-neighbor-solicit } accept')
+      run('nft', 'add rule inet judge back meta nfproto ipv6 fib saddr . mark . iif oif missing drop')
+      try {
+        const { tproxy } = await world({ firewall })
+        await tproxy.apply(both)
+        expect(await fromNeighbour('nc', '-N', '-w', '2', '203.0.113.5', '80')).toBe('203.0.113.5 80\nx')
+        expect(await fromNeighbour('nc', '-N', '-w', '2', 'fd09::5', '80')).toBe('fd09::5 80\nx')
+        expect(await fromNeighbour('socat', '-t', '0.3', '-', 'UDP4:203.0.113.5:9')).toBe('x')
+        // The chains of iptables run before firewalld's: LIMITS.md.
+        if (firewall === 'nftables') expect(await nc('fd09::5', 80)).toBe('fd09::5 80\nx')
+      } finally {
+        run('nft', 'delete table inet judge')
+        setting('ipv4/conf/all/rp_filter', '0')
+        setting('ipv4/conf/all/src_valid_mark', '0')
+      }
+    })
+
+    it('flows of clients with link-local addresses live on when their service goes', async () => {
+      const { tproxy, seen } = await world({ firewall })
+      await tproxy.apply(both)
+      const child = neighbour.start('socat', '-t', '0.5', '-', 'TCP6:[fd09::5]:80,bind=[fe80::77%up1]')
+      let text = ''
+      child.stdout?.on('data', (chunk: Buffer) => (text += chunk.toString()))
+      await once(child.stdout!, 'data')
+      expect(seen()[0]).toContain('from fe80::77%up0')
+      expect((await tproxy.apply(tableOf())).failed).toEqual([])
+      child.stdin?.end('after')
+      await once(child, 'close')
+      expect(text).toBe('fd09::5 80\nafter')
+    }, 10_000)
+  })
+})
