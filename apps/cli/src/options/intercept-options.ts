@@ -79,6 +79,7 @@ const looksAt: Readonly<Record<string, readonly string[]>> = {
   cleanup: ['stateDir'],
   proxy: ['stateDir'],
   host: ['stateDir'],
+  exec: ['dnsSvcIpRange', 'dnsSvcIp6Range', 'dnsUpstream', 'dnsUpstreamMode', 'dnsUnanswerable', 'stateDir'],
 }
 
 const isTransparent = (command: string | undefined): boolean => command === 'run' || command === 'tproxy'
