@@ -68,6 +68,7 @@ export class Receiver {
     if (payload.length > 0) this.#receiveText(seq, payload, next, now)
     if (this.#finAt === this.#buffer.next && !this.#finTaken) {
       this.#finTaken = true
+      this.#buffer.truncate()
       this.acks.now()
     } else if (fin) this.acks.now()
   }

@@ -129,9 +129,12 @@ export class Sender {
     this.#setWindow(window, seq, ack)
   }
 
-  /** RFC 9293 3.10.7.4, fifth check: the window counts only from a segment that is not older than the last one's. */
+  /**
+   * RFC 9293 3.10.7.4, fifth check: the window counts only from a segment that is not older than the last one's. One that moves
+   * SND.UNA is not, whatever its number: with the old window from there on we would send more than was ever allowed.
+   */
   updateWindow(window: number, seq: Seq, ack: Seq): boolean {
-    const newer = seqLess(this.#windowSeq, seq) || (this.#windowSeq === seq && seqLessOrEqual(this.#windowAck, ack))
+    const newer = seqLess(this.una, ack) || seqLess(this.#windowSeq, seq) || (this.#windowSeq === seq && seqLessOrEqual(this.#windowAck, ack))
     if (!newer) return false
     const changed = window !== this.window
     this.#setWindow(window, seq, ack)

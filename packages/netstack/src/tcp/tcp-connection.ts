@@ -64,6 +64,8 @@ export class TcpConnection implements SegmentOutput {
   /** A reset that goes out next: its number, and whether it acknowledges. */
   #resetDue: { readonly seq: Seq; readonly withAck: boolean } | undefined
   #refusedUntil: Milliseconds | undefined
+  /** CLOSED for good, not before the beginning. */
+  #over = false
   #emit: EmitSegment = () => false
 
   constructor(options: TcpConnectionOptions) {
@@ -135,8 +137,10 @@ export class TcpConnection implements SegmentOutput {
     this.#offered = this.#synOptions(syn.options)
   }
 
+  /** Takes all of `chunk`; after `finish`, and when the connection is over, it is given back unsent. */
   write(chunk: Uint8Array, release: Release | undefined): void {
-    this.#sender.write(chunk, release)
+    if (!this.#over && !this.#sender.finQueued) this.#sender.write(chunk, release)
+    else release?.()
   }
 
   /** RFC 9293 3.10.4: a FIN follows what was written. */
@@ -471,6 +475,7 @@ export class TcpConnection implements SegmentOutput {
 
   #close(): void {
     this.state = 'CLOSED'
+    this.#over = true
     this.#timeWaitUntil = Number.POSITIVE_INFINITY
     this.#sender.clear()
   }

@@ -94,6 +94,16 @@ export class ReceiveBuffer {
     if (this.#read === this.#next && this.#ranges.count === 0) this.#releaseAll()
   }
 
+  /** Nothing comes behind `next`: what lies there all the same is dropped. */
+  truncate(): void {
+    this.#ranges.clear()
+    if (this.#read === this.#next) return this.#releaseAll()
+    for (let last = this.#places.at(-1); last && !seqLess(last.start, this.#next); last = this.#places.at(-1)) {
+      last.block?.release()
+      this.#places.pop()
+    }
+  }
+
   clear(): void {
     this.#read = this.#next
     this.#ranges.clear()

@@ -115,6 +115,7 @@ export class LossRecovery {
     this.#firstResentAt ??= Math.floor(now)
     this.#resentBytes += segment.length
     if (segment === this.sent.first) this.#retransmissionBase = now
+    this.#probeBase = now
     this.sent.resent(segment, now)
     this.#rate?.sent(segment.length)
   }

@@ -10,6 +10,9 @@ const widenedRecoveries = 16
 /** Longest that a peer is expected to sit on an ACK (RFC 8985 7.2, TLP.max_ack_delay). */
 const mostAckDelay = 200
 
+/** A probe waits at least so long: programs stop for that much, to collect garbage or because others run. */
+const leastProbeTimeout = 10
+
 /** How an ACK tells that bytes came twice (RFC 2883). */
 export interface AckContext {
   readonly now: Milliseconds
@@ -122,7 +125,7 @@ export class Rack implements DeliveryObserver {
   /** PTO: after so long without an answer a probe asks for one (RFC 8985 7.2). */
   probeTimeout(inFlightBytes: number, mss: number): Milliseconds {
     if (this.#rtt.smoothed === undefined) return 1_000
-    return 2 * this.#rtt.smoothed + (inFlightBytes <= mss ? mostAckDelay : 0)
+    return Math.max(leastProbeTimeout, 2 * this.#rtt.smoothed) + (inFlightBytes <= mss ? mostAckDelay : 0)
   }
 }
 
