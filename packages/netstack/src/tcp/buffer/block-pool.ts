@@ -1,6 +1,6 @@
 /** Sizes of blocks: for a lone small segment, for a few full ones, for the largest packet there is. */
 const blockSizes = [2 * 1024, 16 * 1024, 64 * 1024] as const
-export const largestBlockBytes = 64 * 1024
+const largestBlockBytes = 64 * 1024
 
 /** What `BlockPool.take` gives for `bytes`: the smallest kind of block that holds them, or the largest there is. */
 export function blockBytesFor(bytes: number): number {
