@@ -32,6 +32,7 @@ type Work = (session: Session) => Promise<number>
 const commands: readonly DefineCommand[] = [
   defineRun,
   defineTproxy,
+  defineTun,
   defineProxy,
   defineHost,
   defineEnroll,
@@ -41,7 +42,6 @@ const commands: readonly DefineCommand[] = [
   defineDemo,
   defineVersion,
   defineHelp,
-  defineTun,
 ]
 
 const booleanFlags: ReadonlySet<string> = new Set([...reservedBooleanOptions, '-v', '--verbose', '--rm', '--once', '--plan', '--configure-resolver', '--json', '--dry-run'])

@@ -9,7 +9,7 @@ import { idleOf } from '../options/udp-idle.ts'
 import { withListeners } from './named-interceptor.ts'
 
 /** What an interceptor is made of. */
-export interface TproxyParts {
+export interface InterceptorParts {
   readonly host: HostState
   readonly slot: number
   readonly book: NameBook
@@ -19,10 +19,10 @@ export interface TproxyParts {
   readonly log: ProgramLog
 }
 
-// Inside tunnelers that intercept, proxy.v1 listeners are for programs of this host (protocol section 6.6).
-const bind = '127.0.0.1'
+/** Inside tunnelers that intercept, proxy.v1 listeners are for programs of this host (protocol section 6.6). */
+export const proxyBind = '127.0.0.1'
 
-export async function openTproxy({ host, slot, book, poolRanges, options, log }: TproxyParts): Promise<Interceptor> {
+export async function openTproxy({ host, slot, book, poolRanges, options, log }: InterceptorParts): Promise<Interceptor> {
   const { firewall, lanInterfaces, udpIdle } = options
   const interceptor = await createTproxyInterceptor({
     host,
@@ -34,5 +34,5 @@ export async function openTproxy({ host, slot, book, poolRanges, options, log }:
     udpIdle: idleOf(udpIdle),
     log,
   })
-  return withListeners(interceptor, createProxyInterceptor({ bind, log }))
+  return withListeners(interceptor, createProxyInterceptor({ bind: proxyBind, log }))
 }
