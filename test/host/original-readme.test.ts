@@ -116,7 +116,7 @@ describe.skipIf(!hasNamespaces)('the README of the original', () => {
   describe('tproxy', () => {
     it('sudo ziti-tunnel --identity ziti.json tproxy', async () => {
       const tunnel = tunneler('--identity', world.identity, 'tproxy', '--firewall', 'iptables', '--ip-assignment', 'original')
-      await Promise.all([tunnel.line(/adding bogushost\.net/), tunnel.line(/adding scarey\.io/)])
+      await Promise.all([/adding wttr\.in/, /adding bogushost\.net/, /adding scarey\.io/].map((name) => tunnel.line(name)))
       const lines = linesOf(tunnel)
 
       const opening = printed(
@@ -213,7 +213,8 @@ describe.skipIf(!hasNamespaces)('the README of the original', () => {
   describe('tun', () => {
     it('sudo ziti-tunnel --identity ziti.json tun', async () => {
       const tunnel = tunneler('--identity', world.identity, 'tun', '--ip-assignment', 'original')
-      await Promise.all([tunnel.line(/adding bogushost\.net/), tunnel.line(/adding scarey\.io/)])
+      await Promise.all([/adding wttr\.in/, /adding bogushost\.net/, /adding scarey\.io/].map((name) => tunnel.line(name)))
+      await expect.poll(() => shell('ip addr show dev tun0')).toContain('peer 1.2.3.4/32')
       const lines = linesOf(tunnel)
       for (const line of printed(
         '[   0.010]    INFO ziti/tunnel/dns.NewDnsServer: starting dns server...',

@@ -14,6 +14,7 @@ import type { Session } from '../session.ts'
 import { insideAddresses, type InsideAddresses } from './inside-addresses.ts'
 import { openInsideDns } from './inside-dns.ts'
 import { hiddenSockets, insideNsswitch, insideResolvConf } from './inside-files.ts'
+import { OpenDatagrams } from './open-datagrams.ts'
 import { createRelay, type Relay } from './relay.ts'
 import { createSplitInterceptor } from './split-interceptor.ts'
 
@@ -37,6 +38,7 @@ export class CommandHost implements HostSide {
   readonly #arguments: ExecArguments
   readonly #inside: InsideAddresses
   readonly #relay: Relay = createRelay()
+  readonly #datagrams = new OpenDatagrams()
   #namespace: CommandNamespace | undefined
   #stack: Netstack | undefined
   #dns: DnsServer | undefined
@@ -63,7 +65,7 @@ export class CommandHost implements HostSide {
     await this.#openDns(stack, book)
     const split = createSplitInterceptor({ hostnameOf: (address) => book.nameOf(address), others: (request) => this.#takeOther(request, book) })
     stack.onConnect((request) => split.take(request))
-    stack.onDatagram((request) => split.take(request))
+    stack.onDatagram((request) => split.take(this.#datagrams.watch(request)))
     return {
       interceptor: this.#telling(withNames(split, { book })),
       hosting: false,
@@ -84,6 +86,7 @@ export class CommandHost implements HostSide {
   }
 
   async stopping(): Promise<void> {
+    this.#datagrams.close()
     const enough = new Promise<void>((resolve) => systemClock.after(grace, resolve))
     await Promise.race([this.#relay.whenIdle(), enough])
   }

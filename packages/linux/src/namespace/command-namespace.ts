@@ -126,7 +126,7 @@ function ignoringEnd(call: () => void): void {
 }
 
 /** The script of this package: in the sources, in the package, or in a program that bundles both. */
-export function namespaceInitCommand(): readonly string[] {
+function namespaceInitCommand(): readonly string[] {
   const inSources = import.meta.url.endsWith('.ts')
   const path = fileURLToPath(new URL(inSources ? '../namespace-init.ts' : './namespace-init.js', import.meta.url))
   return [process.execPath, ...(inSources ? ['--conditions=tunnel-source'] : []), path]

@@ -9,7 +9,7 @@ export interface ChannelMessage {
   readonly descriptor?: number
 }
 
-export const longestMessageBytes = 128 * 1024
+const longestMessageBytes = 128 * 1024
 
 /** struct msghdr: name (8), its length (4, padded), iovec (8), count (8), control (8), its length (8), flags (4). */
 const headerBytes = 56
