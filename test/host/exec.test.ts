@@ -16,6 +16,7 @@ describe.skipIf(!hasNamespaces)('exec, as a user without privilege', () => {
   let identity: string
   let sshOptions: string[]
   let before: string
+  const servers: Running[] = []
   const direct = { web: 8080, ssh: 2222, database: 5432 }
 
   beforeAll(async () => {
@@ -35,15 +36,18 @@ describe.skipIf(!hasNamespaces)('exec, as a user without privilege', () => {
     await world.service('down', { addresses: ['down.ziti'], ports: [80] }, 'tcp:127.0.0.1:1')
     // The same servers, for who goes to them without the overlay.
     for (const [name, port] of [['web', ports.web], ['ssh', ssh.port], ['database', ports.database]] as const) {
-      farSpace.start('socat', [`TCP-LISTEN:${direct[name]},bind=${worldAddresses.far},fork,reuseaddr`, `TCP:127.0.0.1:${port}`])
+      servers.push(farSpace.start('socat', [`TCP-LISTEN:${direct[name]},bind=${worldAddresses.far},fork,reuseaddr`, `TCP:127.0.0.1:${port}`]))
     }
-    farSpace.start('socat', [`UDP4-RECVFROM:7,bind=${worldAddresses.far},fork`, 'EXEC:cat'])
+    servers.push(farSpace.start('socat', [`UDP4-RECVFROM:7,bind=${worldAddresses.far},fork`, 'EXEC:cat']))
     identity = ownCopy(world.identity, 'me.json')
     const key = ssh.clientOptions[ssh.clientOptions.indexOf('-i') + 1] ?? ''
     sshOptions = ssh.clientOptions.map((word) => (word === key ? ownCopy(key, 'key') : word))
     before = await dumpHost(host)
   }, 60_000)
-  afterAll(() => world?.close())
+  afterAll(async () => {
+    for (const server of servers) server.signal('SIGKILL')
+    await world?.close()
+  })
 
   function ownCopy(file: string, name: string): string {
     const folder = scratchFolder('exec')
