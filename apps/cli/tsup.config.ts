@@ -33,8 +33,13 @@ const bufferForCommonJs: NonNullable<Options['esbuildPlugins']>[number] = {
 }
 
 export default packageBuild(
-  // The janitor is a program of its own: it cleans up when this one was killed.
-  { main: 'src/main.ts', index: 'src/index.ts', janitor: '../../packages/linux/src/janitor.ts' },
+  // Two more programs: the janitor cleans up when this one was killed, and the other prepares the namespace of a command.
+  {
+    main: 'src/main.ts',
+    index: 'src/index.ts',
+    janitor: '../../packages/linux/src/janitor.ts',
+    'namespace-init': '../../packages/linux/src/namespace-init.ts',
+  },
   {
     noExternal: [/^@tunnel\//, ...bundled],
     esbuildOptions: (options) => void (options.conditions = ['tunnel-source']),

@@ -8,7 +8,7 @@ import { startManager } from '../support/resolvers/manager-process.ts'
 import { unpackManager } from '../support/resolvers/unpacked-packages.ts'
 
 /**
- * A walk through the README of the original `ziti-tunnel`, sections *run*, *tproxy* and *DNS Server*, command by command. Its words
+ * A walk through the README of the original `ziti-tunnel`, sections *run*, *tproxy*, *tun* and *DNS Server*, command by command. Its words
  * are quoted as they stand there; where we differ on purpose, the test names the decision, and docs/log-messages.md has the list.
  */
 const ready = 'nameserver 127.0.0.1\nnameserver 10.55.0.1\n'
@@ -16,6 +16,10 @@ const before = 'nameserver 10.55.0.1\n'
 
 /** Lines of the README, to compare with those of a run: time, packages, and what is chosen anew in each run apart. */
 const printed = (...lines: readonly string[]): LogLine[] => lines.flatMap((line) => said(line))
+const withoutIptables = [
+  '[   0.001]    INFO ziti/tunnel/intercept/tproxy.New: tproxy listening on 127.0.0.1:37313',
+  '[   0.001]    INFO ziti/tunnel/cmd/ziti-tunnel/subcmd.run: tproxy initialization failed: failed to initialize iptables handle: exec: "iptables": executable file not found in $PATH',
+]
 const said = (line: string): LogLine[] => {
   const parsed = parseLogLine(line)
   return parsed ? [{ ...parsed, message: withoutChoices(parsed.message) }] : []
@@ -80,14 +84,24 @@ describe.skipIf(!hasNamespaces)('the README of the original', () => {
 
     it('started on a host that lacks iptables', async () => {
       const tunnel = world.host.start('env', ['PATH=/nowhere', ...world.program, '--log-formatter', 'pretty', 'run', '--firewall', 'iptables', world.identity])
+      running.add(tunnel)
+      await tunnel.line(/using tun interceptor/)
+      expect(linesOf(tunnel).slice(0, 3)).toEqual(printed(...withoutIptables, '[   0.009]    INFO ziti/tunnel/cmd/ziti-tunnel/subcmd.run: using tun interceptor'))
+      await tunnel.line(/removing ziti-tunnel\.resolver\.test/)
+      await expect.poll(() => shell('ip -o route get 1.2.3.4'), { timeout: 5_000 }).toContain('dev tun0')
+      await Promise.all(['1.2.3.4:22169', 'scarey.io:22'].map(echoes))
+      expect(await tunnel.stop()).toBe(0)
+      expect(dumpDifference(clean, await dumpHost(world.host))).toEqual([])
+    })
+
+    it('fails to start if no intercept modes can be initialized', async () => {
+      await world.host.must('mount', '-t', 'tmpfs', 'none', '/dev/net')
+      const tunnel = world.host.start('env', ['PATH=/nowhere', ...world.program, '--log-formatter', 'pretty', 'run', '--firewall', 'iptables', world.identity])
       expect(await tunnel.exited).toBe(1)
+      await world.host.must('umount', '/dev/net')
       const lines = linesOf(tunnel)
-      expect(lines.slice(0, 2)).toEqual(printed(
-        '[   0.001]    INFO ziti/tunnel/intercept/tproxy.New: tproxy listening on 127.0.0.1:37313',
-        '[   0.001]    INFO ziti/tunnel/cmd/ziti-tunnel/subcmd.run: tproxy initialization failed: failed to initialize iptables handle: exec: "iptables": executable file not found in $PATH',
-      ))
-      // There is no tun interceptor in this version: the second example of the README, which has none that works.
-      expect(lines[2]).toEqual({ level: 'INFO', function: 'run', message: expect.stringMatching(/^tun initialization failed: /) })
+      expect(lines.slice(0, 2)).toEqual(printed(...withoutIptables))
+      expect(lines[2]).toEqual({ level: 'INFO', function: 'run', message: expect.stringMatching(/^tun initialization failed: .*\/dev\/net\/tun/) })
       expect(lines.slice(3)).toEqual(printed('[   0.001]   FATAL ziti/tunnel/cmd/ziti-tunnel/subcmd.run: failed to initialize an interceptor'))
       expect(dumpDifference(clean, await dumpHost(world.host))).toEqual([])
     })
@@ -103,7 +117,7 @@ describe.skipIf(!hasNamespaces)('the README of the original', () => {
   describe('tproxy', () => {
     it('sudo ziti-tunnel --identity ziti.json tproxy', async () => {
       const tunnel = tunneler('--identity', world.identity, 'tproxy', '--firewall', 'iptables', '--ip-assignment', 'original')
-      await Promise.all([tunnel.line(/adding bogushost\.net/), tunnel.line(/adding scarey\.io/)])
+      await Promise.all([/adding wttr\.in/, /adding bogushost\.net/, /adding scarey\.io/].map((name) => tunnel.line(name)))
       const lines = linesOf(tunnel)
 
       const opening = printed(
@@ -194,6 +208,50 @@ describe.skipIf(!hasNamespaces)('the README of the original', () => {
         expect(await shell('iptables -nt mangle -L PREROUTING | grep NF-INTERCEPT')).toBe('')
         expect(dumpDifference(clean, await dumpHost(world.host))).toEqual([])
       })
+    })
+  })
+
+  describe('tun', () => {
+    it('sudo ziti-tunnel --identity ziti.json tun', async () => {
+      const tunnel = tunneler('--identity', world.identity, 'tun', '--ip-assignment', 'original')
+      await Promise.all([/adding wttr\.in/, /adding bogushost\.net/, /adding scarey\.io/].map((name) => tunnel.line(name)))
+      await expect.poll(() => shell('ip addr show dev tun0')).toContain('peer 1.2.3.4/32')
+      const lines = linesOf(tunnel)
+      for (const line of printed(
+        '[   0.010]    INFO ziti/tunnel/dns.NewDnsServer: starting dns server...',
+        '[   2.012]    INFO ziti/tunnel/dns.NewDnsServer: dns server running at 127.0.0.1:53',
+        '[   2.012]    INFO ziti/tunnel/dns.(*resolver).AddHostname: adding ziti-tunnel.resolver.test = 19.65.28.94 to resolver',
+        '[   2.031]    INFO ziti/tunnel/dns.(*resolver).RemoveHostname: removing ziti-tunnel.resolver.test from resolver',
+        '[   2.089]    INFO ziti/tunnel/cmd/ziti-tunnel/subcmd.updateServices: starting tunnel for newly available service wttr.in',
+        '[   2.280]    INFO ziti/tunnel/dns.(*resolver).AddHostname: adding wttr.in = 5.9.243.187 to resolver',
+        '[   2.282]    INFO ziti/tunnel/cmd/ziti-tunnel/subcmd.updateServices: service wttr.in not hostable',
+        '[   2.502]    INFO ziti/tunnel/dns.(*resolver).AddHostname: adding scarey.io = 169.254.1.2 to resolver',
+      )) expect(lines).toContainEqual(line)
+
+      // The addresses that it adds to the tun interface are point-to-point addresses.
+      const [name] = [await linkLocalOf(tunnel)]
+      expect(name).not.toBe('169.254.1.1')
+      const shown = await shell('ip addr show dev tun0')
+      expect(shown).toMatch(/^\d+: tun0: <POINTOPOINT,MULTICAST,NOARP,UP,LOWER_UP> mtu 65535 /)
+      expect(shown).toContain('    link/none')
+      expect(shown).toContain('    inet 169.254.1.1/32 scope host tun0\n')
+      // `noprefixroute`: the routes are in a table of ours, so that overlay traffic goes around them (decision 0011).
+      for (const peer of ['5.9.243.187', name, '1.2.3.4']) expect(shown).toContain(`    inet 169.254.1.1 peer ${peer}/32 scope host noprefixroute tun0\n`)
+      await Promise.all(['wttr.in:443', '5.9.243.187:443', 'scarey.io:22', '1.2.3.4:22169'].map(echoes))
+
+      // The tun interface and all addresses assigned to it are removed when it terminates.
+      expect(await tunnel.stop()).toBe(0)
+      expect(await shell('ip addr show dev tun0 2>&1')).toContain('does not exist')
+      expect(dumpDifference(clean, await dumpHost(world.host))).toEqual([])
+    })
+
+    it('removed by the kernel, and by the janitor, also when it is killed', async () => {
+      const tunnel = tunneler('--identity', world.identity, 'tun')
+      await tunnel.line(/adding wttr\.in/)
+      await echoes('1.2.3.4:22169')
+      tunnel.signal('SIGKILL')
+      await tunnel.exited
+      await expect.poll(async () => dumpDifference(clean, await dumpHost(world.host)), { timeout: 10_000 }).toEqual([])
     })
   })
 

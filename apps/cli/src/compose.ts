@@ -21,6 +21,8 @@ export interface Composition {
   /** Absent: nothing is intercepted, only hosted. */
   readonly interceptor?: Interceptor
   readonly table?: TableSource
+  /** Offer what the identities may bind. Default true. */
+  readonly hosting?: boolean
   readonly hostnameOf?: HostnameOf
   readonly hostDialer?: HostDialer
   /** The tunneler runs. */

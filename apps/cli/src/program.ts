@@ -1,13 +1,14 @@
 import { isCodedError } from '@tunnel/flow'
 import { Command, CommanderError } from 'commander'
 import type { Option } from 'commander'
-import { resolveBooleanValues } from './arguments.ts'
+import { resolveBooleanValues, splitCommand } from './arguments.ts'
 import type { DefineCommand, Run } from './commands/command.ts'
 import { addExamples } from './commands/command.ts'
 import { defineCleanup } from './commands/cleanup.ts'
 import { defineDemo } from './commands/demo.ts'
 import { defineDoctor } from './commands/doctor.ts'
 import { defineEnroll } from './commands/enroll.ts'
+import { defineExec } from './commands/exec.ts'
 import { defineHelp } from './commands/help.ts'
 import { defineHost } from './commands/host.ts'
 import { defineProxy } from './commands/proxy.ts'
@@ -16,7 +17,6 @@ import { defineStatus } from './commands/status.ts'
 import { defineTproxy } from './commands/tproxy.ts'
 import { defineTun } from './commands/tun.ts'
 import { defineVersion } from './commands/version.ts'
-import type { ExitCode } from './exit-codes.ts'
 import { exitCodeOf, exitCodes } from './exit-codes.ts'
 import { createLog } from './log/create-log.ts'
 import type { GlobalOptions } from './options/global-options.ts'
@@ -27,11 +27,12 @@ import type { Session } from './session.ts'
 import type { Terminal } from './terminal.ts'
 import { readVersion } from './version.ts'
 
-type Work = (session: Session) => Promise<ExitCode>
+type Work = (session: Session) => Promise<number>
 
 const commands: readonly DefineCommand[] = [
   defineRun,
   defineTproxy,
+  defineTun,
   defineProxy,
   defineHost,
   defineEnroll,
@@ -41,19 +42,21 @@ const commands: readonly DefineCommand[] = [
   defineDemo,
   defineVersion,
   defineHelp,
-  defineTun,
 ]
 
 const booleanFlags: ReadonlySet<string> = new Set([...reservedBooleanOptions, '-v', '--verbose', '--rm', '--once', '--plan', '--configure-resolver', '--json', '--dry-run'])
 
 /** Runs one command line (without `node` and the script) to its end. Never throws: what went wrong is said on stderr. */
-export async function runProgram(argv: readonly string[], terminal: Terminal): Promise<ExitCode> {
-  let exitCode: ExitCode = exitCodes.ok
-  const program = createProgram(terminal, async (work) => {
+export async function runProgram(argv: readonly string[], terminal: Terminal): Promise<number> {
+  let exitCode: number = exitCodes.ok
+  const words: string[] = []
+  const program = createProgram(terminal, words, async (work) => {
     exitCode = await runInSession(program, argv, terminal, work)
   })
+  const { own, command } = splitCommand(argv, 'exec', valueFlagsOf(program))
+  words.push(...command)
   try {
-    await program.parseAsync(resolveBooleanValues(argv, booleanFlags), { from: 'user' })
+    await program.parseAsync(resolveBooleanValues(own, booleanFlags), { from: 'user' })
     return exitCode
   } catch (error) {
     // Commander has printed its message by now: help that was asked for ends with 0, a bad command line with 2.
@@ -62,7 +65,8 @@ export async function runProgram(argv: readonly string[], terminal: Terminal): P
   }
 }
 
-function createProgram(terminal: Terminal, run: Run): Command {
+/** `words` will be the command of `exec`. */
+function createProgram(terminal: Terminal, words: readonly string[], run: Run): Command {
   const program = new Command('ziti-tunnel')
     .description('Carries the connections of ordinary programs over OpenZiti.')
     .usage('[options] <command>')
@@ -82,8 +86,14 @@ function createProgram(terminal: Terminal, run: Run): Command {
     'ziti-tunnel --identity ziti.json proxy wttr.in:8443 ssh:2222',
     'ziti-tunnel demo',
   ])
-  for (const define of commands) define(program, run)
+  for (const define of [...commands, defineExec(words)]) define(program, run)
   return program
+}
+
+/** Options behind which a value stands. */
+function valueFlagsOf(program: Command): ReadonlySet<string> {
+  const options = [program, ...program.commands].flatMap((command) => command.options)
+  return new Set(options.filter(({ required }) => required).flatMap(({ short, long }) => [short, long].filter((flag) => flag !== undefined)))
 }
 
 /** Of the program's options those that a command has a use for. */
@@ -91,7 +101,7 @@ function globalOptionsOf(command: Command): Option[] {
   return (command.parent?.options ?? []).filter((option) => !option.hidden && concerns(option, command.name()))
 }
 
-async function runInSession(program: Command, argv: readonly string[], terminal: Terminal, work: Work): Promise<ExitCode> {
+async function runInSession(program: Command, argv: readonly string[], terminal: Terminal, work: Work): Promise<number> {
   let options: GlobalOptions
   try {
     options = readGlobalOptions(program)
@@ -102,7 +112,7 @@ async function runInSession(program: Command, argv: readonly string[], terminal:
   return runWith({ options, command: program.args[0] ?? 'main', argv, terminal }, work)
 }
 
-async function runWith(parts: Omit<Session, 'log'>, work: Work): Promise<ExitCode> {
+async function runWith(parts: Omit<Session, 'log'>, work: Work): Promise<number> {
   const { options, command, terminal } = parts
   const { stderr, environment } = terminal
   const log = createLog({ sink: stderr, format: options.logFormat, debug: options.verbose, environment })

@@ -7,8 +7,8 @@ export type StopSignal = (typeof stopSignals)[number]
 
 /** The part of `process` that is needed: a plain emitter in tests. */
 export interface SignalSource {
-  on(signal: StopSignal, listener: (signal: StopSignal) => void): unknown
-  off(signal: StopSignal, listener: (signal: StopSignal) => void): unknown
+  on<Signal extends NodeJS.Signals>(signal: Signal, listener: (signal: Signal) => void): unknown
+  off<Signal extends NodeJS.Signals>(signal: Signal, listener: (signal: Signal) => void): unknown
 }
 
 export interface StopSignals {

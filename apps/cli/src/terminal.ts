@@ -1,4 +1,3 @@
-import type { ExitCode } from './exit-codes.ts'
 import type { LogSink } from './log/log-sink.ts'
 import type { SignalSource } from './signals.ts'
 
@@ -9,5 +8,5 @@ export interface Terminal {
   readonly environment: Readonly<Record<string, string | undefined>>
   readonly signals: SignalSource
   /** Ends the process without any cleaning up. */
-  exitNow(code: ExitCode): void
+  exitNow(code: number): void
 }

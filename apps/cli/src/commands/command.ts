@@ -1,12 +1,11 @@
 import type { Command } from 'commander'
-import type { ExitCode } from '../exit-codes.ts'
 import { formatExitCodes } from '../exit-codes.ts'
 import type { Running } from '../lifetime.ts'
 import { runUntilStopped } from '../lifetime.ts'
 import type { Session } from '../session.ts'
 
-/** Runs a command's work inside the session that its options describe. */
-export type Run = (work: (session: Session) => Promise<ExitCode>) => Promise<void>
+/** Runs a command's work, which gives the exit code, inside the session that its options describe. */
+export type Run = (work: (session: Session) => Promise<number>) => Promise<void>
 
 /**
  * Adds one sub-command. Definitions are light: what a command works with is imported when it runs, so that start-up

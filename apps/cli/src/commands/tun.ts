@@ -1,13 +1,17 @@
-import { CodedError } from '@tunnel/flow'
+import { withIdentity } from '../session.ts'
 import type { DefineCommand } from './command.ts'
+import { addExamples, runLong } from './command.ts'
 
-/** A mode of the original that this version does not have: named, so that nobody has to guess from `unknown command`. */
 export const defineTun: DefineCommand = (program, run) => {
-  const command = program.command('tun', { hidden: true }).description('not available in this version')
-  command.allowUnknownOption().allowExcessArguments()
-  command.action(() =>
-    run(async () => {
-      throw new CodedError('usage.mode', "interception by a TUN device (tun) is not available in this version; use 'run' or 'tproxy', or 'proxy' for local ports")
+  const command = program
+    .command('tun')
+    .description('intercept by a TUN link and our own TCP (Linux), with no rule of a firewall, and host services too')
+    .argument('[identity.json]', 'identity file; wins over --identity')
+  addExamples(command, ['sudo ziti-tunnel tun --configure-resolver ziti.json', 'sudo ziti-tunnel tun --plan ziti.json'])
+  command.action((identity: string | undefined) =>
+    runLong(run, 'tun', async (session, signal) => {
+      const { startTun } = await import('../modes/tun.ts')
+      return startTun(withIdentity(session, identity), signal)
     }),
   )
 }

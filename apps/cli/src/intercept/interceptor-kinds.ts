@@ -1,13 +1,13 @@
 import type { Interceptor } from '@tunnel/core/contracts'
 import { CodedError } from '@tunnel/flow'
 import type { ProgramLog } from '../log/create-log.ts'
-import type { TproxyParts } from './tproxy.ts'
+import type { InterceptorParts } from './tproxy.ts'
 
 /** One way to take connections of this host by their addresses. A new one is added to `interceptorKinds`, nowhere else. */
 export interface InterceptorKind {
   readonly kind: Interceptor['kind']
   /** Rejects when this host cannot have it. */
-  create(parts: TproxyParts): Promise<Interceptor>
+  create(parts: InterceptorParts): Promise<Interceptor>
 }
 
 const tproxy: InterceptorKind = {
@@ -20,8 +20,9 @@ const tproxy: InterceptorKind = {
 
 const tun: InterceptorKind = {
   kind: 'tun',
-  async create() {
-    throw new CodedError('tun.missing', 'the tun interceptor does not exist in this version')
+  async create(parts) {
+    const { openTun } = await import('./tun.ts')
+    return openTun(parts)
   },
 }
 
@@ -33,7 +34,7 @@ const source = 'ziti-tunnel/subcmd.run'
 /** The first kind that works here, as the original's `run` chooses; every failure is said in one line. */
 export async function createBestInterceptor(
   kinds: readonly InterceptorKind[],
-  parts: TproxyParts,
+  parts: InterceptorParts,
   log: ProgramLog,
 ): Promise<Interceptor> {
   for (const entry of kinds) {

@@ -11,6 +11,7 @@ import { markedQuestions } from '../network/marked-network.ts'
 import type { InterceptOptions } from '../options/intercept-options.ts'
 import { upstreamUrls } from '../resolver/upstreams.ts'
 import { linkAddress } from '../resolver/wanted-resolver.ts'
+import { tunAddresses } from './tun-addresses.ts'
 
 /** Names and addresses, in both directions: of services for programs of this host, and of the network for us. */
 export interface NameSystem {
@@ -75,4 +76,5 @@ function ownAddresses(): ReadonlySet<string> {
 }
 
 /** Addresses of our links are not given to names. */
-const reservedAddresses = (range: string): ReadonlySet<string> => new Set(Array.from({ length: slotCount }, (_, slot) => linkAddress(range, slot)))
+const reservedAddresses = (range: string): ReadonlySet<string> =>
+  new Set([...Object.values(tunAddresses), ...Array.from({ length: slotCount }, (_, slot) => linkAddress(range, slot))])

@@ -10,7 +10,7 @@ import { missingLinks, tellMissing } from './lan-links.ts'
 import { withListeners } from './named-interceptor.ts'
 
 /** What an interceptor is made of. */
-export interface TproxyParts {
+export interface InterceptorParts {
   readonly host: HostState
   readonly slot: number
   readonly book: NameBook
@@ -20,10 +20,10 @@ export interface TproxyParts {
   readonly log: ProgramLog
 }
 
-// Inside tunnelers that intercept, proxy.v1 listeners are for programs of this host (protocol section 6.6).
-const bind = '127.0.0.1'
+/** Inside tunnelers that intercept, proxy.v1 listeners are for programs of this host (protocol section 6.6). */
+export const proxyBind = '127.0.0.1'
 
-export async function openTproxy({ host, slot, book, poolRanges, options, log }: TproxyParts): Promise<Interceptor> {
+export async function openTproxy({ host, slot, book, poolRanges, options, log }: InterceptorParts): Promise<Interceptor> {
   const { firewall, lanInterfaces, udpIdle } = options
   for (const missing of missingLinks(lanInterfaces)) log('warn', 'ziti-tunnel/subcmd.tproxy', tellMissing(missing))
   const interceptor = await createTproxyInterceptor({
@@ -36,5 +36,5 @@ export async function openTproxy({ host, slot, book, poolRanges, options, log }:
     udpIdle: idleOf(udpIdle),
     log,
   })
-  return withListeners(interceptor, createProxyInterceptor({ bind, log }))
+  return withListeners(interceptor, createProxyInterceptor({ bind: proxyBind, log }))
 }

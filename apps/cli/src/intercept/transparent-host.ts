@@ -12,9 +12,9 @@ import type { NameSystem } from './name-system.ts'
 import { createNameSystem } from './name-system.ts'
 import { withNames } from './named-interceptor.ts'
 import { checkAbility } from './privilege.ts'
-import type { TproxyParts } from './tproxy.ts'
+import type { InterceptorParts } from './tproxy.ts'
 
-export type Choose = (parts: TproxyParts) => Promise<Interceptor>
+export type Choose = (parts: InterceptorParts) => Promise<Interceptor>
 
 /**
  * This host, to be intercepted. What dead tunnelers have left is undone first; from then on every change has its undo on disk

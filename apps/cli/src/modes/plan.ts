@@ -10,11 +10,11 @@ import { createNameSystem } from '../intercept/name-system.ts'
 import type { NameSystem } from '../intercept/name-system.ts'
 import { createUntouchedHost } from '../intercept/plan-host.ts'
 import { checkAbility } from '../intercept/privilege.ts'
-import { openTproxy } from '../intercept/tproxy.ts'
+import type { Choose } from '../intercept/transparent-host.ts'
 import type { LateOverlay } from '../late-overlay.ts'
 import { firstOpened } from '../late-overlay.ts'
 import type { Running } from '../lifetime.ts'
-import type { ProgramLog } from '../log/create-log.ts'
+import { complaints } from '../log/complaints.ts'
 import { ipv4Names, wantedNames } from '../names/wanted-names.ts'
 import { createMarkedNetwork } from '../network/marked-network.ts'
 import { renderPlan } from '../plan/render-plan.ts'
@@ -24,15 +24,8 @@ import type { Session } from '../session.ts'
 
 const source: TableSource = { proxyConfigs: true, addresses: true }
 
-/** Of what is only thought of, complaints alone are worth a line. */
-function complaints(log: ProgramLog): ProgramLog {
-  return (severity, ...rest) => {
-    if (severity !== 'info' && severity !== 'debug') log(severity, ...rest)
-  }
-}
-
 /** `--plan`: logs in to know the services, prints what `run` would change of this host and how it would be undone, and ends. */
-export async function printPlan(session: Session, signal: AbortSignal): Promise<Running> {
+export async function printPlan(session: Session, signal: AbortSignal, choose: Choose): Promise<Running> {
   const { options, command, terminal, log } = session
   checkAbility(command)
   const identities = await loadIdentities(session)
@@ -46,7 +39,7 @@ export async function printPlan(session: Session, signal: AbortSignal): Promise<
   signal.addEventListener('abort', giveUp)
   try {
     await firstOpened(overlays)
-    const { changes, notes } = await planAll(session, tableOf(overlays), { ...names, facts })
+    const { changes, notes } = await planAll(session, tableOf(overlays), { ...names, facts }, choose)
     terminal.stdout.write(renderPlan(changes, notes))
   } finally {
     signal.removeEventListener('abort', giveUp)
@@ -68,13 +61,13 @@ interface Plan {
 
 type KnownNames = NameSystem & { readonly facts: ResolverFacts }
 
-async function planAll(session: Session, table: InterceptTable, names: KnownNames): Promise<Plan> {
+async function planAll(session: Session, table: InterceptTable, names: KnownNames, choose: Choose): Promise<Plan> {
   const { book, ranges } = names
   const wanted = [...wantedNames(table).keys()]
   const refused = await book.assign(wanted, ipv4Names(table))
   book.publish()
   const parts = { host: createUntouchedHost(), slot: 0, book, poolRanges: ranges, options: session.options.intercept, log: complaints(session.log) }
-  const interceptor = await openTproxy(parts)
+  const interceptor = await choose(parts)
   try {
     const resolver = planNames(session, names, wanted)
     const notes = [...[...refused.values()].map(({ message }) => message), ...resolver.notes]

@@ -7,6 +7,6 @@ import { printPlan } from './plan.ts'
 
 /** Interception by TPROXY, or not at all. */
 export function startTproxy(session: Session, signal: AbortSignal): Promise<Running> {
-  if (session.options.intercept.plan) return printPlan(session, signal)
+  if (session.options.intercept.plan) return printPlan(session, signal, openTproxy)
   return startTunneler(session, signal, () => prepareHost(session, signal, openTproxy))
 }

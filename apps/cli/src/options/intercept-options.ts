@@ -35,7 +35,7 @@ export interface InterceptOptions {
 }
 
 export const defaultStateDirectory = '/var/lib/ziti-tunnel'
-const interceptGroup = 'Transparent interception (run, tproxy):'
+const interceptGroup = 'Transparent interception (run, tproxy, tun):'
 
 function oneOf<T extends string>(names: readonly T[]): (text: string) => T {
   return (text) => {
@@ -72,32 +72,37 @@ export function createInterceptOptions(): Option[] {
   })
 }
 
-/** Which of these options a command looks at; the ones of `run` and `tproxy`: all. */
+/** Which of these options a command looks at; `run` and `tproxy`: all. */
 const looksAt: Readonly<Record<string, readonly string[]>> = {
   doctor: ['resolver', 'stateDir', 'firewall', 'lanIf', 'dnsUpstream', 'configureResolver', 'dnsSvcIpRange'],
   status: ['stateDir'],
   cleanup: ['stateDir'],
   proxy: ['stateDir'],
   host: ['stateDir'],
+  exec: ['dnsSvcIpRange', 'dnsSvcIp6Range', 'dnsUpstream', 'dnsUpstreamMode', 'dnsUnanswerable', 'stateDir'],
 }
 
-const isTransparent = (command: string | undefined): boolean => command === 'run' || command === 'tproxy'
+/** What is a firewall's is not `tun`'s: whoever forwards packets of neighbours to a TUN link is the host, by its routes. */
+const firewallOptions: readonly string[] = ['firewall', 'lanIf']
+
+function isEffective(name: string, command: string | undefined): boolean {
+  if (command === 'run' || command === 'tproxy') return true
+  return command === 'tun' ? !firewallOptions.includes(name) : (looksAt[command ?? ''] ?? []).includes(name)
+}
 
 /** What was given to a command that does nothing with it. */
 export function ineffectiveInterceptOptions(program: Command): Option[] {
   const [command] = program.args
-  if (isTransparent(command)) return []
   const options: Record<string, unknown> = program.opts()
-  const effective = looksAt[command ?? ''] ?? []
   return createInterceptOptions().filter((option) => {
     const name = option.attributeName()
-    return options[name] !== undefined && !effective.includes(name)
+    return options[name] !== undefined && !isEffective(name, command)
   })
 }
 
 /** For help: whether a command has a use for an option of the program. */
 export function concerns(option: Option, command: string): boolean {
-  return option.helpGroupHeading !== interceptGroup || isTransparent(command) || (looksAt[command] ?? []).includes(option.attributeName())
+  return option.helpGroupHeading !== interceptGroup || isEffective(option.attributeName(), command)
 }
 
 export function readInterceptOptions(program: Command): InterceptOptions {

@@ -1,5 +1,7 @@
 import { createSocket } from 'node:dgram'
+import { once } from 'node:events'
 import { connect, createServer, type AddressInfo } from 'node:net'
+import { duplexPair } from 'node:stream'
 import { CodedError, type Endpoint } from '@tunnel/flow'
 import { createVirtualClock } from '@tunnel/flow/testing'
 import { decode, encode, type Packet } from 'dns-packet'
@@ -161,6 +163,24 @@ describe('createDnsServer', () => {
     expect(closed).toBe(1)
     expect(server.addresses).toEqual([])
     await expect(server.start()).rejects.toMatchObject({ code: 'dns.closed' })
+  })
+})
+
+describe('serve', () => {
+  it('answers over any stream, until the server closes', async () => {
+    const server = createDnsServer({ resolvers: [() => ({ records: [{ type: 'A', ttl: 60, data: '10.0.0.5' }] })] })
+    const [ours, theirs] = duplexPair()
+    server.serve(theirs, { address: '192.0.2.1', port: 1000 })
+    const question = encodeQuery({ name: 'db.lan', type: 'A' }, { id: 7 })
+    ours.write(Uint8Array.from([question.length >> 8, question.length & 0xff, ...question]))
+    const [answer] = (await once(ours, 'data')) as [Buffer]
+    expect(decode(answer.subarray(2))).toMatchObject({ id: 7, answers: [{ data: '10.0.0.5' }] })
+    await server.close()
+    ours.resume()
+    await once(ours, 'end')
+    const [, late] = duplexPair()
+    server.serve(late, { address: '192.0.2.1', port: 1001 })
+    expect(late.destroyed).toBe(true)
   })
 })
 

@@ -1,4 +1,5 @@
-import { CodedError, silentLog, systemClock, type Clock, type Log } from '@tunnel/flow'
+import type { Duplex } from 'node:stream'
+import { CodedError, silentLog, systemClock, type Clock, type Endpoint, type Log } from '@tunnel/flow'
 import { nameLabels } from '../message/name.ts'
 import { createQuestion } from '../message/question.ts'
 import { recordTypeName, recordTypeNumber, type RecordType } from '../message/record-type.ts'
@@ -78,6 +79,13 @@ class Server implements DnsServer {
     for (const resolver of this.#options.resolvers) if (typeof resolver === 'object') resolver.close?.()
   }
 
+  serve(stream: Duplex, client: Endpoint): void {
+    // It may fail before the sessions are loaded, and nobody else listens.
+    stream.on('error', () => {})
+    if (this.#closed) return void stream.destroy()
+    void this.#streamSessions().then((sessions) => (this.#closed ? stream.destroy() : sessions.accept(stream, client)))
+  }
+
   async ask(name: string, type: RecordType, { signal }: { signal?: AbortSignal } = {}): Promise<DnsReply> {
     if (this.#closed) throw closedError()
     signal?.throwIfAborted()
@@ -139,10 +147,15 @@ class Server implements DnsServer {
   }
 
   async #openTcp(at: ListenAddress): Promise<Opened> {
-    const { StreamSessions, openStreamListener } = await import('./stream-listener.ts')
-    this.#streams ??= new StreamSessions({ answerer: this.#answerer, limits: this.#limits, counts: this.counters, clock: this.#clock })
-    const listener = await openStreamListener(at, this.#streams)
+    const { openStreamListener } = await import('./stream-listener.ts')
+    const listener = await openStreamListener(at, await this.#streamSessions())
     return { at: { ...at, port: listener.local.port }, close: () => listener.close() }
+  }
+
+  async #streamSessions(): Promise<StreamSessions> {
+    const { StreamSessions } = await import('./stream-listener.ts')
+    this.#streams ??= new StreamSessions({ answerer: this.#answerer, limits: this.#limits, counts: this.counters, clock: this.#clock })
+    return this.#streams
   }
 
   #closeAll(): void {

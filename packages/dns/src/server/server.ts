@@ -1,4 +1,5 @@
-import type { Clock, Log, Milliseconds } from '@tunnel/flow'
+import type { Duplex } from 'node:stream'
+import type { Clock, Endpoint, Log, Milliseconds } from '@tunnel/flow'
 import type { Rcode } from '../message/rcode.ts'
 import type { DnsRecord } from '../message/record.ts'
 import type { RecordType } from '../message/record-type.ts'
@@ -53,6 +54,8 @@ export interface DnsServer {
   close(): Promise<void>
   /** Asks the resolvers, without a socket. Rejects when `signal` aborts, and with `dns.unanswered` for `DROP` and `timeout`. */
   ask(name: string, type: RecordType, options?: { signal?: AbortSignal }): Promise<DnsReply>
+  /** Answers what comes over a connection that is no socket of this host, as over TCP (RFC 7766). It need not listen for that. */
+  serve(stream: Duplex, client: Endpoint): void
   /** Where it listens: `udp://127.0.0.1:5300`. */
   readonly addresses: readonly string[]
   readonly counters: DnsCounters

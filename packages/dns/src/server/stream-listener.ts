@@ -1,4 +1,5 @@
 import { createServer, type Server, type Socket } from 'node:net'
+import type { Duplex } from 'node:stream'
 import { unmapAddress, type Endpoint } from '@tunnel/flow'
 import { count } from './counters.ts'
 import { StreamSession, type StreamSessionOptions, type StreamTransport } from './stream-session.ts'
@@ -14,23 +15,26 @@ export class StreamSessions {
     this.#options = options
   }
 
-  accept(socket: Socket): void {
+  acceptSocket(socket: Socket): void {
+    this.accept(socket, { address: unmapAddress(socket.remoteAddress ?? ''), port: socket.remotePort ?? 0 })
+  }
+
+  accept(stream: Duplex, client: Endpoint): void {
     const { limits, counts } = this.#options
-    socket.on('error', () => {})
+    stream.on('error', () => {})
     if (this.#sessions.size >= limits.connections) this.#makeRoom()
     if (this.#sessions.size >= limits.connections) {
       count(counts.disconnected, 'crowded')
-      socket.destroy()
+      stream.destroy()
       return
     }
     counts.connections += 1
-    const client: Endpoint = { address: unmapAddress(socket.remoteAddress ?? ''), port: socket.remotePort ?? 0 }
-    const session: StreamSession = new StreamSession({ ...this.#options, client, transport: new SocketTransport(socket), onClose: () => this.#sessions.delete(session) })
+    const session: StreamSession = new StreamSession({ ...this.#options, client, transport: new DuplexTransport(stream), onClose: () => this.#sessions.delete(session) })
     this.#sessions.add(session)
-    socket.on('data', (chunk) => session.push(chunk))
-    socket.on('end', () => session.end())
-    socket.on('drain', () => session.drained())
-    socket.on('close', () => session.lost())
+    stream.on('data', (chunk: Uint8Array) => session.push(chunk))
+    stream.on('end', () => session.end())
+    stream.on('drain', () => session.drained())
+    stream.on('close', () => session.lost())
   }
 
   close(): void {
@@ -45,43 +49,43 @@ export class StreamSessions {
   }
 }
 
-class SocketTransport implements StreamTransport {
-  readonly #socket: Socket
+class DuplexTransport implements StreamTransport {
+  readonly #stream: Duplex
 
-  constructor(socket: Socket) {
-    this.#socket = socket
+  constructor(stream: Duplex) {
+    this.#stream = stream
   }
 
   get unsentBytes(): number {
-    return this.#socket.writableLength
+    return this.#stream.writableLength
   }
 
   write(frame: Uint8Array): void {
-    this.#socket.write(frame)
+    this.#stream.write(frame)
   }
 
   pause(): void {
-    this.#socket.pause()
+    this.#stream.pause()
   }
 
   resume(): void {
-    this.#socket.resume()
+    this.#stream.resume()
   }
 
   end(): void {
     // With bytes of the client unread the kernel would send a reset, and take our last answers with it.
-    this.#socket.end(() => this.#socket.destroySoon())
-    this.#socket.resume()
+    this.#stream.end(() => this.#stream.destroy())
+    this.#stream.resume()
   }
 
   destroy(): void {
-    this.#socket.destroy()
+    this.#stream.destroy()
   }
 }
 
 /** Listens. Rejects with the system's error. */
 export async function openStreamListener(at: Endpoint, sessions: StreamSessions): Promise<{ readonly local: Endpoint; close(): void }> {
-  const server: Server = createServer({ allowHalfOpen: true, noDelay: true }, (socket) => sessions.accept(socket))
+  const server: Server = createServer({ allowHalfOpen: true, noDelay: true }, (socket) => sessions.acceptSocket(socket))
   await new Promise<void>((resolve, reject) => {
     server.once('error', reject)
     server.listen({ port: at.port, host: at.address, ipv6Only: true }, () => {

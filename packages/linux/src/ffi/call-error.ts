@@ -13,6 +13,7 @@ import { errno } from './libc.ts'
  * - `linux.read-only`: the file system of a file that should be changed is read-only.
  * - `linux.not-a-file`, `linux.file-too-large`: what should be replaced for a time is no plain file, or larger than 5 MiB.
  * - `linux.no-slot`: as many instances as there are marks intercept in this network already.
+ * - `linux.no-namespace`: this system gives this user no namespaces, or no TUN device in them; the message names the setting.
  * - `linux.call-failed`: anything else.
  */
 export type LinuxErrorCode =
@@ -25,6 +26,7 @@ export type LinuxErrorCode =
   | 'linux.not-a-file'
   | 'linux.file-too-large'
   | 'linux.no-slot'
+  | 'linux.no-namespace'
   | 'linux.call-failed'
 
 const codes: Readonly<Record<string, LinuxErrorCode>> = {

@@ -1,4 +1,5 @@
 /** Numbers of the kernel's socket interface (include/uapi), the same on x64, arm64, riscv64 and loong64. */
+export const AF_UNIX = 1
 export const AF_INET = 2
 export const AF_INET6 = 10
 export const AF_NETLINK = 16
@@ -6,6 +7,7 @@ export const AF_NETLINK = 16
 export const SOCK_STREAM = 1
 export const SOCK_DGRAM = 2
 export const SOCK_RAW = 3
+export const SOCK_SEQPACKET = 5
 export const SOCK_NONBLOCK = 0x800
 export const SOCK_CLOEXEC = 0x80000
 
@@ -37,3 +39,6 @@ export const NETLINK_GET_STRICT_CHK = 12
 export const MSG_TRUNC = 0x20
 export const MSG_DONTWAIT = 0x40
 export const MSG_NOSIGNAL = 0x4000
+export const MSG_CMSG_CLOEXEC = 0x40000000
+
+export const SCM_RIGHTS = 1

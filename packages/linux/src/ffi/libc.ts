@@ -21,9 +21,23 @@ export interface Libc {
   sendmmsg(fd: number, messages: Uint8Array, count: number, flags: number): number
   open(path: string, flags: number, mode: number): number
   ioctl(fd: number, request: number, argument: Uint8Array): number
+  /** For requests whose argument is a number. */
+  ioctlNumber(fd: number, request: number, argument: number): number
+  read(fd: number, bytes: Uint8Array, length: number): number
+  writev(fd: number, vector: Uint8Array, count: number): number
   close(fd: number): number
   if_nametoindex(name: string): number
   if_indextoname(index: number, name: Uint8Array): unknown
+  socketpair(domain: number, type: number, protocol: number, descriptors: Uint8Array): number
+  sendmsg(fd: number, message: Uint8Array, flags: number): number
+  recvmsg(fd: number, message: Uint8Array, flags: number): number
+  mount(source: string, target: string, type: null, flags: number, data: null): number
+  /** For commands whose argument is a number. */
+  fcntl(fd: number, command: number, argument: number): number
+  /** `null`: the signal's default effect. */
+  signal(number: number, handler: null): unknown
+  /** Returns only when it fails. The last word is null. */
+  execvp(file: string, words: readonly (string | null)[]): number
 }
 
 const declarations: Readonly<Record<keyof Libc, string>> = {
@@ -41,9 +55,19 @@ const declarations: Readonly<Record<keyof Libc, string>> = {
   sendmmsg: 'int sendmmsg(int fd, void *messages, unsigned int count, int flags)',
   open: 'int open(const char *path, int flags, unsigned int mode)',
   ioctl: 'int ioctl(int fd, unsigned long request, void *argument)',
+  ioctlNumber: 'int ioctl(int fd, unsigned long request, unsigned long argument)',
+  read: 'int64_t read(int fd, void *bytes, size_t length)',
+  writev: 'int64_t writev(int fd, const void *vector, int count)',
   close: 'int close(int fd)',
   if_nametoindex: 'unsigned int if_nametoindex(const char *name)',
   if_indextoname: 'void *if_indextoname(unsigned int index, void *name)',
+  socketpair: 'int socketpair(int domain, int type, int protocol, void *descriptors)',
+  sendmsg: 'int64_t sendmsg(int fd, const void *message, int flags)',
+  recvmsg: 'int64_t recvmsg(int fd, void *message, int flags)',
+  mount: 'int mount(const char *source, const char *target, const char *type, unsigned long flags, const void *data)',
+  fcntl: 'int fcntl(int fd, int command, int argument)',
+  signal: 'void *signal(int number, void *handler)',
+  execvp: 'int execvp(const char *file, const char **words)',
 }
 
 let loadedKoffi: typeof Koffi | undefined

@@ -30,12 +30,15 @@ export interface LinkAddress {
   readonly peer?: string
   /** 0 global, 253 link, 254 host. */
   readonly scope?: number
+  /** False: the kernel makes no route to the prefix (or the peer) by itself. */
+  readonly prefixRoute?: boolean
   /** IPv6: nobody may use it (yet): duplicates are still looked for, or one was found (RFC 4862 5.4). */
   readonly tentative?: boolean
 }
 
 const IFLA_IFNAME = 3
 const IFLA_MTU = 4
+const IFLA_TXQLEN = 13
 const IFF_UP = 1
 const IFF_LOOPBACK = 8
 const linkHeaderBytes = 16
@@ -43,17 +46,30 @@ const IFA_ADDRESS = 1
 const IFA_LOCAL = 2
 // No duplicate address detection: an IPv6 address is of use at once.
 const IFA_F_NODAD = 2
+const IFA_F_NOPREFIXROUTE = 0x200
+const IFA_FLAGS = 8
 const IFA_F_DADFAILED = 0x08
 const IFA_F_TENTATIVE = 0x40
 const addressHeaderBytes = 8
 
-export function encodeLink(index: number, wanted: { readonly up?: boolean; readonly mtu?: number }): Uint8Array {
+/** What can be set of a link. */
+export interface LinkSettings {
+  readonly up?: boolean
+  readonly mtu?: number
+  /** Packets that wait for the link. */
+  readonly queuePackets?: number
+}
+
+export function encodeLink(index: number, wanted: LinkSettings): Uint8Array {
   const header = new Uint8Array(linkHeaderBytes)
   const view = new DataView(header.buffer)
   view.setInt32(4, index, true)
   view.setUint32(8, wanted.up ? IFF_UP : 0, true)
   view.setUint32(12, wanted.up === undefined ? 0 : IFF_UP, true)
-  return concatBytes([header, encodeAttributes(wanted.mtu === undefined ? [] : [[IFLA_MTU, u32(wanted.mtu)]])])
+  const attributes: Attribute[] = []
+  if (wanted.mtu !== undefined) attributes.push([IFLA_MTU, u32(wanted.mtu)])
+  if (wanted.queuePackets !== undefined) attributes.push([IFLA_TXQLEN, u32(wanted.queuePackets)])
+  return concatBytes([header, encodeAttributes(attributes)])
 }
 
 export function parseLink(payload: Uint8Array): Link | undefined {
@@ -85,6 +101,8 @@ export function encodeLinkAddress(address: LinkAddress, index: number): Uint8Arr
     [IFA_LOCAL, local],
     [IFA_ADDRESS, far],
   ]
+  // More flags than the header has room for.
+  if (address.prefixRoute === false) attributes.push([IFA_FLAGS, u32((header[2] ?? 0) | IFA_F_NOPREFIXROUTE)])
   return concatBytes([header, encodeAttributes(attributes)])
 }
 

@@ -14,6 +14,7 @@ import {
   RTM_NEWLINK,
   type Link,
   type LinkAddress,
+  type LinkSettings,
 } from './link.ts'
 import { concatBytes, encodeMessage, NLM_F_ACK, NLM_F_CREATE, NLM_F_DUMP, NLM_F_EXCL } from './message.ts'
 import { openNetlink, type NetlinkSocket } from './netlink-socket.ts'
@@ -58,7 +59,7 @@ export interface RouteControl {
   removeRule(rule: Rule): void
   rules(family?: 4 | 6): Rule[]
   links(): Link[]
-  setLink(name: string, wanted: { readonly up?: boolean; readonly mtu?: number }): void
+  setLink(name: string, wanted: LinkSettings): void
   addresses(): LinkAddress[]
   addAddress(address: LinkAddress): void
   removeAddress(address: LinkAddress): void
@@ -151,7 +152,7 @@ class NetlinkRouteControl implements RouteControl {
     return answers.map(parseLink).filter((link) => link !== undefined)
   }
 
-  setLink(name: string, wanted: { up?: boolean; mtu?: number }): void {
+  setLink(name: string, wanted: LinkSettings): void {
     const message = encodeLink(this.#devices().indexOf(name), wanted)
     this.#change(`set the link ${name}`, RTM_NEWLINK, 0, message)
   }

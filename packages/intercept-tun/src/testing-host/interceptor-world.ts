@@ -1,0 +1,79 @@
+import { execFile } from 'node:child_process'
+import { mkdtempSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { promisify } from 'node:util'
+import type { Log, TcpRequest, UdpRequest } from '@tunnel/flow'
+import { openHostState, type HostState } from '@tunnel/linux'
+import { createTunInterceptor, type TunInterceptor } from '../tun-interceptor.ts'
+import type { TunInterceptorOptions } from '../tun-options.ts'
+import { run } from './own-network.ts'
+
+export interface World {
+  readonly tun: TunInterceptor
+  readonly host: HostState
+  readonly requests: (TcpRequest | UdpRequest)[]
+  readonly logged: string[]
+  /** Where the requests went: `tcp 1.2.3.4 80 from 192.0.2.1`. */
+  seen(): string[]
+  close(): Promise<void>
+}
+
+/** An interceptor that answers: TCP with where the connection was going and then an echo, UDP with an echo. */
+export async function openWorld(options: Partial<TunInterceptorOptions> = {}): Promise<World> {
+  const directory = mkdtempSync(join(tmpdir(), 'tun-'))
+  const host = await openHostState({ stateDirectory: directory, janitor: false })
+  const requests: (TcpRequest | UdpRequest)[] = []
+  const logged: string[] = []
+  const log: Log = (level, _source, message) => void logged.push(`${level} ${message}`)
+  const tun = await createTunInterceptor({ host, slot: 0, log, udpIdle: 300, ...options })
+  tun.onRequest((request) => {
+    requests.push(request)
+    if (request.protocol === 'tcp') answerTcp(request)
+    else answerUdp(request)
+  })
+  return {
+    tun,
+    host,
+    requests,
+    logged,
+    seen: () => requests.map(({ protocol, from, to }) => `${protocol} ${to.address} ${to.port} from ${from.address}`),
+    async close() {
+      await tun.close()
+      for (let turn = 0; run('ip', 'link').includes(`${tun.link}:`); turn++) {
+        if (turn === 400) throw new Error('flows linger')
+        await new Promise((resolve) => setTimeout(resolve, 10))
+      }
+      await host.restore()
+      rmSync(directory, { recursive: true, force: true })
+    },
+  }
+}
+
+function answerTcp(request: TcpRequest): void {
+  const flow = request.accept()
+  flow.attach({
+    data(chunk, hold) {
+      if (!flow.send(chunk, hold())) flow.pause()
+    },
+    end: () => flow.end(),
+    drain: () => flow.resume(),
+    close: () => {},
+  })
+  flow.send(Buffer.from(`${request.to.address} ${request.to.port}\n`))
+}
+
+function answerUdp(request: UdpRequest): void {
+  const flow = request.accept()
+  flow.attach({ message: (datagram) => void flow.send(datagram), close: () => {} })
+}
+
+const exec = promisify(execFile)
+
+/** What a client program prints; this process serves it meanwhile. Its standard input is `input`. */
+export async function client(program: string, words: readonly string[], input = ''): Promise<string> {
+  const child = exec(program, words, { timeout: 5_000, killSignal: 'SIGKILL', maxBuffer: 64 << 20 })
+  child.child.stdin?.end(input)
+  const { stdout } = await child.catch((error: { stdout?: string; stderr?: string; code?: number }) => ({ stdout: `${error.stdout}[${error.code}] ${error.stderr}` }))
+  return stdout
+}

@@ -1,0 +1,39 @@
+import type { InterceptTable, WantedIntercept } from '@tunnel/core/contracts'
+import type { Protocol } from '@tunnel/flow'
+import type { AddressPattern } from '../address/pattern-prefix.ts'
+import { addressBits, formatAddress, parsePrefix } from '../address/prefix.ts'
+
+export interface WantedOptions {
+  /** Addresses, ranges, names. */
+  readonly to: string | readonly string[]
+  /** `443`, `[1, 65535]`. */
+  readonly ports: number | readonly [number, number]
+  readonly protocols?: readonly Protocol[]
+  readonly from?: readonly string[]
+}
+
+/** As core makes it of an `intercept.v1`. */
+export function wanted(name: string, { to, ports, protocols = ['tcp'], from }: WantedOptions): WantedIntercept {
+  const [low, high] = typeof ports === 'number' ? [ports, ports] : ports
+  return {
+    service: { id: name, name, encryptionRequired: false, permissions: ['Dial'], config: {} },
+    intercept: {
+      protocols,
+      addresses: [to].flat().map(patternOf),
+      portRanges: [{ low, high }],
+      ...(from && { allowedSourceAddresses: from.map(patternOf) }),
+    },
+  }
+}
+
+export function tableOf(...intercepts: readonly WantedIntercept[]): InterceptTable {
+  return { listeners: [], intercepts }
+}
+
+function patternOf(text: string): AddressPattern {
+  const prefix = parsePrefix(text)
+  if (!prefix) return text.startsWith('*') ? { kind: 'wildcard', text, suffix: text.slice(1) } : { kind: 'host', text, name: text }
+  const { family, low, length } = prefix
+  const address = { family, value: low, text: formatAddress(family, low) }
+  return length === addressBits[family] ? { kind: 'ip', text, ip: address } : { kind: 'cidr', text, network: address, prefixLength: length }
+}

@@ -1,0 +1,29 @@
+import { CodedError } from '@tunnel/flow'
+
+/**
+ * Why something cannot be intercepted.
+ *
+ * - `tun.address-local`: this host has the address itself (or no host can: loopback, multicast). Take another in the config.
+ * - `tun.unassigned`: the host name has no address. `detail.name` says which.
+ * - `tun.address-invalid`: what the name was given is no address. A defect of the program.
+ * - `tun.no-ipv6`: this host has no IPv6. Turn it on, or intercept an IPv4 address.
+ * - `tun.apply-failed`: the system refused a change; the message has its words. Tried again at the next `apply`.
+ * - `tun.no-device`: the TUN link could not be made (rejected at creation), or made again. The message says why.
+ * - `tun.closed`: the interceptor was closed.
+ */
+export type TunErrorCode =
+  | 'tun.address-local'
+  | 'tun.unassigned'
+  | 'tun.address-invalid'
+  | 'tun.no-ipv6'
+  | 'tun.apply-failed'
+  | 'tun.no-device'
+  | 'tun.closed'
+
+export function createTunError(code: TunErrorCode, message: string, detail?: CodedError['detail'], cause?: unknown): CodedError {
+  return new CodedError(code, message, { ...(detail && { detail }), cause })
+}
+
+export function cannotIntercept(code: TunErrorCode, service: string, address: string, why: string, cause?: unknown): CodedError {
+  return createTunError(code, `Cannot intercept ${address} for service '${service}': ${why}`, { service, address }, cause)
+}

@@ -1,0 +1,289 @@
+import { createSocket } from 'node:dgram'
+import { once } from 'node:events'
+import { connect, createServer, type Socket } from 'node:net'
+import { connectMarked, ownMark } from '@tunnel/linux'
+import { afterEach, beforeAll, describe, expect, it } from 'vitest'
+import { client, openWorld, type World } from './testing-host/interceptor-world.ts'
+import { enterOwnNetwork, ip, noNetwork, ownAddress, run } from './testing-host/own-network.ts'
+import { tableOf, wanted } from './testing-host/wanted.ts'
+
+const pool = ['100.64.0.0/10', 'fd64::/64']
+const link = { v4: '169.254.1.1', v6: 'fd7a:6974:6900::1' }
+let open: World[] = []
+
+async function world(options: Parameters<typeof openWorld>[0] = {}): Promise<World> {
+  const opened = await openWorld(options)
+  open.push(opened)
+  return opened
+}
+
+/** Both halves of a conversation: what the interceptor says of the destination, and the echo. */
+const nc = (address: string, port: number, text = 'hello') => client('nc', ['-N', '-w', '3', address, String(port)], text)
+const echoed = (address: string, port: number, text = 'hello') => `${address} ${port}\n${text}`
+
+function connected(port: number, host: string): Promise<Socket> {
+  const socket = connect({ port, host })
+  return new Promise((resolve, reject) => {
+    socket.once('connect', () => resolve(socket))
+    socket.once('error', reject)
+  })
+}
+
+const refusal = (port: number, host: string): Promise<string> =>
+  connected(port, host).then(
+    (socket) => {
+      socket.destroy()
+      return 'connected'
+    },
+    (error: NodeJS.ErrnoException) => error.code ?? 'failed',
+  )
+
+async function udpEcho(address: string, port: number, sizes: readonly number[], patience = 3_000): Promise<number[]> {
+  const socket = createSocket({ type: address.includes(':') ? 'udp6' : 'udp4', recvBufferSize: 1 << 20 })
+  socket.connect(port, address)
+  await once(socket, 'connect')
+  const heard: number[] = []
+  for (const size of sizes) {
+    const sent = Buffer.alloc(size, size & 0xff)
+    socket.send(sent)
+    const [message] = (await once(socket, 'message', { signal: AbortSignal.timeout(patience) })) as [Buffer]
+    heard.push(message.equals(sent) ? message.length : -1)
+  }
+  socket.close()
+  return heard
+}
+
+async function until(condition: () => unknown): Promise<void> {
+  for (const deadline = Date.now() + 4_000; !condition(); ) {
+    if (Date.now() > deadline) throw new Error(`waited in vain: ${condition}`)
+    await new Promise((resolve) => setTimeout(resolve, 5))
+  }
+}
+
+const dump = (): string[] => ['ip addr', 'ip link', 'ip rule', 'ip -6 rule', 'ip route show table all', 'ip -6 route show table all', 'ss -Htuln'].map((words) => {
+  const [program = '', ...rest] = words.split(' ')
+  return run(program, ...rest)
+})
+
+describe.skipIf(noNetwork)('in a network of its own', () => {
+  beforeAll(() => enterOwnNetwork())
+  afterEach(async () => {
+    for (const opened of open.splice(0)) await opened.close()
+    open = []
+  })
+
+  it('takes what ordinary programs of this host send, over TCP and UDP, IPv4 and IPv6', async () => {
+    const { tun, seen } = await world()
+    await tun.apply(tableOf(
+      wanted('tcp', { to: ['203.0.113.5', 'fd09::5'], ports: 7001 }),
+      wanted('udp', { to: ['203.0.113.5', 'fd09::5'], ports: 7002, protocols: ['udp'] }),
+    ))
+    expect(await nc('203.0.113.5', 7001)).toBe(echoed('203.0.113.5', 7001))
+    expect(await nc('fd09::5', 7001)).toBe(echoed('fd09::5', 7001))
+    expect(await client('socat', ['-t', '0.3', '-', 'UDP4:203.0.113.5:7002'], 'ping')).toBe('ping')
+    expect(await client('socat', ['-t', '0.3', '-', 'UDP6:[fd09::5]:7002'], 'ping')).toBe('ping')
+    expect(seen()).toEqual([
+      `tcp 203.0.113.5 7001 from ${link.v4}`,
+      `tcp fd09::5 7001 from ${link.v6}`,
+      `udp 203.0.113.5 7002 from ${link.v4}`,
+      `udp fd09::5 7002 from ${link.v6}`,
+    ])
+  })
+
+  it('shows the link as the original does', async () => {
+    const { tun } = await world({ name: 'tun%d' })
+    await tun.apply(tableOf(wanted('one', { to: '5.9.243.187', ports: 80 }), wanted('two', { to: '1.2.3.4', ports: 80 }), wanted('three', { to: '10.0.0.0/8', ports: 80 })))
+    const shown = ip('addr show dev tun0')
+    expect(shown).toMatch(/tun0: <POINTOPOINT,MULTICAST,NOARP,UP,LOWER_UP> mtu 65535 .* qlen 5000/)
+    expect(shown).toContain('inet 169.254.1.1/32 scope host tun0')
+    expect(shown).toContain('inet 169.254.1.1 peer 5.9.243.187/32 scope host')
+    expect(shown).toContain('inet 169.254.1.1 peer 1.2.3.4/32 scope host')
+    expect(ip('route show table 3133760')).toContain('10.0.0.0/8 dev tun0')
+  })
+
+  it('carries much, both ways, unharmed', async () => {
+    const { tun } = await world()
+    await tun.apply(tableOf(wanted('echo', { to: ['203.0.113.5', 'fd09::5'], ports: 7 })))
+    const body = Buffer.from(Array.from({ length: 8_000_000 }, (_, i) => (i * 31 + (i >>> 9)) & 255))
+    for (const address of ['203.0.113.5', 'fd09::5']) {
+      const socket = await connected(7, address)
+      const chunks: Buffer[] = []
+      socket.on('data', (chunk) => chunks.push(chunk)).end(body)
+      await once(socket, 'end')
+      const heard = Buffer.concat(chunks)
+      expect(heard.subarray(heard.indexOf('\n') + 1).equals(body)).toBe(true)
+    }
+  })
+
+  it('answers a connection only when it is accepted, and says why not', async () => {
+    const { tun, requests } = await world()
+    const reasons = ['reset', 'host-unreachable', 'prohibited'] as const
+    tun.onRequest((request) => {
+      requests.push(request)
+      setTimeout(() => request.refuse(reasons[requests.length - 1]!), 30)
+    })
+    await tun.apply(tableOf(wanted('web', { to: ['203.0.113.5', 'fd09::5'], ports: 80 })))
+    expect([await refusal(80, '203.0.113.5'), await refusal(80, '203.0.113.5'), await refusal(80, 'fd09::5')]).toEqual(['ECONNREFUSED', 'EHOSTUNREACH', 'EACCES'])
+  })
+
+  it('keeps datagrams whole, up to the largest, both ways', async () => {
+    const { tun } = await world()
+    await tun.apply(tableOf(wanted('udp', { to: ['203.0.113.5', 'fd09::5'], ports: 9, protocols: ['udp'] })))
+    const sizes = [0, 1, 1_472, 16_368, 65_507]
+    expect(await udpEcho('203.0.113.5', 9, sizes)).toEqual(sizes)
+    expect(await udpEcho('fd09::5', 9, sizes)).toEqual(sizes)
+  })
+
+  it('does so with an MTU of 1500', async () => {
+    const { tun } = await world({ mtu: 1_500 })
+    await tun.apply(tableOf(wanted('both', { to: '203.0.113.5', ports: [7, 9], protocols: ['tcp', 'udp'] })))
+    expect(await udpEcho('203.0.113.5', 9, [1_472, 16_368, 65_507])).toEqual([1_472, 16_368, 65_507])
+    const text = 'x'.repeat(300_000)
+    expect(await nc('203.0.113.5', 7, text)).toBe(echoed('203.0.113.5', 7, text))
+  })
+
+  it('serves a wide range with all ports to clients on this host', async () => {
+    const { tun } = await world()
+    await tun.apply(tableOf(wanted('range', { to: '10.0.0.0/8', ports: [1, 65_535], protocols: ['tcp', 'udp'] })))
+    const texts = await Promise.all([...Array(20).keys()].map((i) => nc(`10.${i}.3.4`, 1_000 + 3_000 * i)))
+    expect(texts).toEqual([...Array(20).keys()].map((i) => echoed(`10.${i}.3.4`, 1_000 + 3_000 * i)))
+  })
+
+  it('tells services on one address apart by port, and refuses ports that none has', async () => {
+    const { tun, seen } = await world({ addressesOf: () => ['100.64.3.3'], poolRanges: pool })
+    await tun.apply(tableOf(
+      wanted('web', { to: '203.0.113.5', ports: 80 }),
+      wanted('ssh', { to: '203.0.113.5', ports: 22 }),
+      wanted('named', { to: 'db.ziti', ports: 5432 }),
+    ))
+    expect(await nc('203.0.113.5', 80)).toBe(echoed('203.0.113.5', 80))
+    expect(await nc('203.0.113.5', 22)).toBe(echoed('203.0.113.5', 22))
+    expect(await nc('100.64.3.3', 5432)).toBe(echoed('100.64.3.3', 5432))
+    expect(await refusal(5433, '100.64.3.3')).toBe('ECONNREFUSED')
+    expect(await refusal(5432, '100.64.9.9')).toBe('ECONNREFUSED')
+    expect(seen()).toHaveLength(3)
+  })
+
+  it('takes the whole pool for a wildcard, by one route', async () => {
+    const { tun } = await world({ addressesOf: () => pool, poolRanges: pool })
+    await tun.apply(tableOf(wanted('wild', { to: '*.ziti', ports: 80 })))
+    expect(await nc('100.99.1.2', 80)).toBe(echoed('100.99.1.2', 80))
+    expect(await nc('fd64::1:2:3', 80)).toBe(echoed('fd64::1:2:3', 80))
+    expect(ip('route show table 3133760').trim().split('\n')).toHaveLength(1)
+  })
+
+  it('leaves marked sockets alone, even with half of the internet', async () => {
+    const { tun, seen } = await world()
+    await tun.apply(tableOf(wanted('half', { to: ['0.0.0.0/1', '99.1.2.3', '2000::/3'], ports: [1, 65_535], protocols: ['tcp', 'udp'] })))
+    expect(await nc('99.1.2.3', 4444)).toBe(echoed('99.1.2.3', 4444))
+    const marked = (host: string) => connectMarked({ host, port: 4444, mark: ownMark, timeout: 300 }).then(() => 'connected', (error) => error.code)
+    expect(await marked('99.1.2.3')).toMatch(/ETIMEDOUT|EHOSTUNREACH/)
+    expect(await marked('2001:4860::1')).toMatch(/ETIMEDOUT|EHOSTUNREACH/)
+    expect(seen()).toHaveLength(1)
+  })
+
+  it('leaves this host its own addresses and loopback, within every range', async () => {
+    const { tun, logged, seen } = await world()
+    const server = createServer((socket) => socket.end('mine')).listen(8080, '0.0.0.0')
+    const { applied, failed } = await tun.apply(tableOf(
+      wanted('range', { to: '192.0.2.0/24', ports: [1, 65_535] }),
+      wanted('bad', { to: [ownAddress.v4, '192.0.2.9', '127.0.0.1', link.v4], ports: 99 }),
+    ))
+    expect(applied).toHaveLength(2)
+    expect(failed.map(({ service, error }) => [service, error.code])).toEqual([...Array(3)].map(() => ['bad', 'tun.address-local']))
+    expect(logged.filter((line) => line.includes('left alone'))).toEqual([expect.stringContaining(ownAddress.v4)])
+    expect(await nc(ownAddress.v4, 8080, '')).toBe('mine')
+    expect(await nc('127.0.0.1', 8080, '')).toBe('mine')
+    expect(await nc('192.0.2.9', 8080)).toBe(echoed('192.0.2.9', 8080))
+    expect(seen()).toHaveLength(1)
+    server.close()
+  })
+
+  it('takes only what allowed sources send', async () => {
+    const { tun, seen } = await world()
+    await tun.apply(tableOf(wanted('some', { to: '203.0.113.5', ports: 80, from: ['10.0.0.0/8'] }), wanted('mine', { to: '203.0.113.6', ports: 80, from: [`${link.v4}/32`] })))
+    expect(await refusal(80, '203.0.113.5')).toBe('EHOSTUNREACH')
+    expect(await nc('203.0.113.6', 80)).toBe(echoed('203.0.113.6', 80))
+    expect(seen()).toHaveLength(1)
+  })
+
+  it('keeps UDP sessions alive after their service has gone, and takes no new ones', async () => {
+    const { tun, requests } = await world({ udpIdle: 600 })
+    await tun.apply(tableOf(wanted('udp', { to: '203.0.113.5', ports: 9, protocols: ['udp'] }), wanted('other', { to: '203.0.113.6', ports: 9 })))
+    const socket = createSocket('udp4')
+    const says = async (text: string): Promise<string> => {
+      socket.send(text, 9, '203.0.113.5')
+      return String((await once(socket, 'message', { signal: AbortSignal.timeout(2_000) }))[0])
+    }
+    expect(await says('before')).toBe('before')
+    await tun.apply(tableOf(wanted('other', { to: '203.0.113.6', ports: 9 })))
+    expect(await says('after')).toBe('after')
+    await expect(udpEcho('203.0.113.5', 9, [3], 100)).rejects.toThrow()
+    expect(requests).toHaveLength(1)
+    await tun.close()
+    expect(await says('after close')).toBe('after close')
+    expect(tun.stats).toMatchObject({ udpSessions: 1, lingeringFlows: 1 })
+    await until(() => !ip('link show').includes('tun0'))
+    socket.close()
+  })
+
+  it('makes the link again when somebody deletes it', async () => {
+    const { tun, logged } = await world()
+    await tun.apply(tableOf(wanted('web', { to: '203.0.113.5', ports: 80 })))
+    const socket = await connected(80, '203.0.113.5')
+    const lost = new Promise<string>((resolve) => socket.once('error', (error: NodeJS.ErrnoException) => resolve(error.code ?? '')))
+    ip('link del tun0')
+    await until(() => ip('route show table 3133760').includes('203.0.113.5'))
+    expect(logged).toContain('warn The TUN link tun0 is gone: somebody has deleted it: making it again, open connections are lost')
+    expect(await nc('203.0.113.5', 80)).toBe(echoed('203.0.113.5', 80))
+    socket.write('still there?')
+    expect(await lost).toBe('ECONNRESET')
+  })
+
+  it('lives beside a second instance', async () => {
+    const first = await world()
+    const second = await world({ slot: 1 })
+    await first.tun.apply(tableOf(wanted('one', { to: '203.0.113.5', ports: 80 })))
+    await second.tun.apply(tableOf(wanted('two', { to: '203.0.113.6', ports: 80 })))
+    expect(await nc('203.0.113.5', 80)).toBe(echoed('203.0.113.5', 80))
+    expect(await nc('203.0.113.6', 80)).toBe(echoed('203.0.113.6', 80))
+    expect([first.seen().length, second.seen().length]).toEqual([1, 1])
+    await first.tun.close()
+    expect(await nc('203.0.113.6', 80)).toBe(echoed('203.0.113.6', 80))
+  })
+
+  it('has UDP ports inside the tunnel, so that a DNS server needs none of this host', async () => {
+    const { tun, seen } = await world({ poolRanges: pool })
+    const port = tun.openUdp({ address: '100.64.0.2', port: 53 })
+    port.start((batch) => {
+      // Any question is answered by REFUSED.
+      for (const { data, from } of batch) port.send(Buffer.concat([data.subarray(0, 2), Buffer.from([0x81, 0x05]), data.subarray(4)]), from)
+    })
+    const ask = () => client('dig', ['+tries=1', '+time=2', '+noedns', '@100.64.0.2', 'example.test'])
+    expect(await ask()).toContain('status: REFUSED')
+    ip('link del tun0')
+    await until(() => ip('route show table 3133760').includes('100.64.0.2'))
+    expect(await ask()).toContain('status: REFUSED')
+    expect(() => tun.openUdp({ address: '100.64.0.2', port: 53 })).toThrow(expect.objectContaining({ code: 'netstack.in-use' }))
+    expect(await ask()).toContain('status: REFUSED')
+    port.close()
+    await until(() => !ip('route show table all').includes('100.64.0.2'))
+    expect(seen()).toEqual([])
+  })
+
+  it('leaves nothing behind', async () => {
+    const before = dump()
+    const { tun, host } = await world({ addressesOf: () => pool, poolRanges: pool })
+    await tun.apply(tableOf(wanted('a', { to: ['10.0.0.0/8', '1.2.3.4', 'fd09::/64', '*.ziti'], ports: [1, 65_535], protocols: ['tcp', 'udp'] })))
+    expect(await nc('10.1.1.1', 80)).toBe(echoed('10.1.1.1', 80))
+    expect(dump()).not.toEqual(before)
+    await tun.close()
+    await until(() => !ip('link show').includes('tun0'))
+    await host.restore()
+    expect(dump()).toEqual(before)
+  })
+
+  it('says in the original\'s words that there is no TUN', async () => {
+    await expect(world({ name: 'lo' })).rejects.toMatchObject({ code: 'tun.no-device', message: expect.stringMatching(/^failed to open tun interface \(name='lo', mtu=0\): /) })
+  })
+})

@@ -1,0 +1,299 @@
+import type { ApplyReport, Interceptor, InterceptTable } from '@tunnel/core/contracts'
+import { isCodedError, silentLog, systemClock, type Endpoint, type HostChange, type Log, type TcpRequest, type UdpRequest } from '@tunnel/flow'
+import { openSocketDiag, ownMark, ownMask, planRoute, planRule, type Rule, type SocketDiag } from '@tunnel/linux'
+import { contains, families, formatPrefix, parsePrefix, type Prefix } from './address/prefix.ts'
+import { AbandonWatch } from './flows/abandon-watch.ts'
+import { FlowLedger } from './flows/flow-ledger.ts'
+import { TrackedTcpRequest, TrackedUdpRequest } from './flows/tracked-request.ts'
+import { destinationsOf, type Destination } from './link/destination.ts'
+import { OwnPort, type TunDatagramPort } from './link/ports.ts'
+import { Tunnel } from './link/tunnel.ts'
+import { missingIn } from './missing-in.ts'
+import { createTunError } from './tun-error.ts'
+import type { TunInterceptorOptions } from './tun-options.ts'
+import { ClaimFinder, type Ends } from './wanted/claim-finder.ts'
+import { describeClaim, type Claim } from './wanted/claim.ts'
+import { ownPrefixes, resolveTable, type Resolved } from './wanted/resolve.ts'
+
+export interface TunStats {
+  readonly connections: number
+  readonly udpSessions: number
+  /** Packets that neither side took. */
+  readonly droppedPackets: number
+  /** Open flows to what is no longer intercepted: the link goes when they have ended. */
+  readonly lingeringFlows: number
+}
+
+export interface TunInterceptor extends Interceptor {
+  readonly kind: 'tun'
+  /** Of the link: `tun0`. */
+  readonly link: string
+  readonly stats: TunStats
+  /**
+   * Opens a UDP port at an address that only this host can reach, through the link, for a DNS server of one's own. Throws `netstack.in-use`, and what the
+   * system says when the address cannot be routed.
+   */
+  openUdp(at: Endpoint): TunDatagramPort
+}
+
+const source = 'intercept/tun'
+/** As those of tproxy: 0x7a69, the high half of the own mark, in decimal. */
+const tableBase = 3_133_760
+const priorityBase = 100
+
+/** Makes the link and the stack; nothing is intercepted before the first `apply`. Needs CAP_NET_ADMIN. Rejects with `tun.no-device`. */
+export async function createTunInterceptor(options: TunInterceptorOptions): Promise<TunInterceptor> {
+  return new Tun(options)
+}
+
+class Tun implements TunInterceptor {
+  readonly kind = 'tun'
+  readonly #options: TunInterceptorOptions
+  readonly #log: Log
+  readonly #pools: readonly Prefix[]
+  readonly #table: number
+  readonly #ledger: FlowLedger
+  readonly #diag: SocketDiag
+  readonly #watch: AbandonWatch
+  readonly #ports = new Set<OwnPort>()
+  #tunnel: Tunnel
+  #handler: ((request: TcpRequest | UdpRequest) => void) | undefined
+  #claims: ReadonlyMap<string, Claim> = new Map()
+  #finder = new ClaimFinder([])
+  #notes: ReadonlySet<string> = new Set()
+  #rules: readonly HostChange[] = []
+  #last: Promise<unknown> = Promise.resolve()
+  #closed = false
+  #ended = false
+
+  constructor(options: TunInterceptorOptions) {
+    const { log = silentLog, clock = systemClock, poolRanges = [], slot } = options
+    this.#options = options
+    this.#log = log
+    this.#pools = poolRanges.flatMap((text) => parsePrefix(text) ?? [])
+    this.#table = tableBase + slot
+    this.#ledger = new FlowLedger(clock, () => this.#flowEnded())
+    this.#diag = openSocketDiag()
+    this.#watch = new AbandonWatch({ clock, isWaiting: (from, to) => (this.#tunnel.isOwn(from.address) ? this.#diag.isConnecting(from, to) : undefined) })
+    this.#tunnel = this.#open()
+  }
+
+  get link(): string {
+    return this.#tunnel.device.name
+  }
+
+  get stats(): TunStats {
+    const { connections, datagramFlows } = this.#tunnel.stack.stats
+    const lingeringFlows = [...this.#ledger].filter((ends) => this.#finder.find(ends) === 'unknown').length
+    return { connections, udpSessions: datagramFlows, droppedPackets: this.#tunnel.device.dropped, lingeringFlows }
+  }
+
+  onRequest(handler: (request: TcpRequest | UdpRequest) => void): void {
+    this.#handler = handler
+  }
+
+  openUdp(at: Endpoint): TunDatagramPort {
+    const port = new OwnPort(at, this.#tunnel.stack, (closed) => {
+      this.#ports.delete(closed)
+      if (!this.#ended) this.#later(() => this.#settle())
+    })
+    this.#ports.add(port)
+    const [refused] = this.#tunnel.moveTo(this.#needed(this.#claims))
+    if (refused) {
+      port.close()
+      throw refused.error
+    }
+    this.#later(() => this.#settleRules())
+    return port
+  }
+
+  plan(wanted: InterceptTable): HostChange[] {
+    const { claims } = this.#resolve(wanted)
+    const destinations = this.#needed(claims)
+    const { destinations: present } = this.#tunnel
+    const routes = missingIn(present, destinations).map((destination) => planRoute(this.#tunnel.routeOf(destination)))
+    const gone = missingIn(destinations, present).map((destination) => planRoute(this.#tunnel.routeOf(destination)))
+    const rules = this.#rules.length === 0 && destinations.size > 0 ? this.#planRules() : []
+    return [
+      // The kernel undoes these with the link.
+      ...gone.map(({ undo, ...change }) => undo ?? change),
+      ...routes.map(({ undo: _undo, ...change }) => change),
+      ...rules,
+      ...missingIn(claims, this.#claims).map((claim) => planClaim('tun.release', 'stop intercepting', claim)),
+      ...missingIn(this.#claims, claims).map((claim) => planClaim('tun.intercept', 'intercept', claim)),
+    ]
+  }
+
+  apply(wanted: InterceptTable): Promise<ApplyReport> {
+    return this.#inTurn(() => this.#apply(wanted))
+  }
+
+  async close(): Promise<void> {
+    this.#closed = true
+    await this.#inTurn(async () => {
+      this.#setClaims(new Map())
+      // A program that ends need not wait for the silence of its last clients.
+      this.#tunnel.device.unref()
+      await this.#settle()
+    })
+  }
+
+  async #apply(wanted: InterceptTable): Promise<ApplyReport> {
+    if (this.#closed) return closedReport(wanted)
+    const { claims, failed, notes } = this.#resolve(wanted)
+    for (const note of notes) if (!this.#notes.has(note)) this.#log('info', `${source}.apply`, note)
+    this.#notes = new Set(notes)
+    const refused = this.#tunnel.moveTo(this.#needed(claims))
+    const kept = new Map([...claims].filter(([, { to }]) => !refused.some(({ destination }) => contains(destination.prefix, to))))
+    const before = this.#claims
+    this.#setClaims(kept)
+    await this.#settleRules()
+    return {
+      applied: missingIn(before, kept).map((claim) => `intercepting ${describeClaim(claim)}`),
+      removed: missingIn(kept, before).map((claim) => `stopped intercepting ${describeClaim(claim)}`),
+      failed: [...failed, ...missingIn(kept, claims).map((claim) => ({ service: claim.service, error: refusalOf(claim, refused) }))],
+    }
+  }
+
+  #setClaims(claims: ReadonlyMap<string, Claim>): void {
+    this.#claims = claims
+    this.#finder = new ClaimFinder(claims.values())
+  }
+
+  #resolve(table: InterceptTable): Resolved {
+    const { addressesOf = () => [] } = this.#options
+    return resolveTable(table, { addressesOf, own: ownPrefixes(this.#tunnel.hostAddresses()), ipv6: this.#tunnel.ipv6 })
+  }
+
+  /** What claims need, and our own ports, and what flows that are under way still need of what is there. */
+  #needed(claims: ReadonlyMap<string, Claim>): Map<string, Destination> {
+    const needed = destinationsOf(claims.values(), this.#pools)
+    for (const { local } of this.#ports) {
+      const prefix = parsePrefix(local.address)
+      if (prefix && !this.#isCovered(needed, prefix)) needed.set(prefix.cidr, { prefix, peer: prefix.family === 4 })
+    }
+    const left = [...this.#tunnel.destinations].filter(([cidr]) => !needed.has(cidr))
+    if (left.length === 0) return needed
+    const open = [...this.#ledger].flatMap(({ to }) => parsePrefix(to.address) ?? [])
+    for (const [cidr, destination] of left) if (open.some((address) => contains(destination.prefix, address))) needed.set(cidr, destination)
+    return needed
+  }
+
+  #isCovered(destinations: ReadonlyMap<string, Destination>, address: Prefix): boolean {
+    return [...destinations.values()].some(({ prefix }) => contains(prefix, address))
+  }
+
+  #open(): Tunnel {
+    try {
+      const tunnel = new Tunnel({ settings: this.#options, table: this.#table, onGone: (error) => this.#gone(error.message) })
+      tunnel.stack.onConnect((request) => this.#request(request, (onEnd) => new TrackedTcpRequest(request, this.#watch, onEnd)))
+      tunnel.stack.onDatagram((request) => this.#request(request, (onEnd) => new TrackedUdpRequest(request, onEnd)))
+      return tunnel
+    } catch (error) {
+      const why = error instanceof Error ? error.message : String(error)
+      const { name = '', mtu = 0 } = this.#options
+      throw createTunError('tun.no-device', `failed to open tun interface (name='${name}', mtu=${mtu}): ${why}`, {}, error)
+    }
+  }
+
+  #request(request: TcpRequest | UdpRequest, track: (onEnd: () => void) => TcpRequest | UdpRequest): void {
+    const ends: Ends = { protocol: request.protocol, from: request.from, to: request.to }
+    const answer = this.#finder.find(ends)
+    if (answer === 'prohibited') return request.refuse('prohibited')
+    if (answer === 'unknown' || !this.#handler) return request.refuse('reset')
+    this.#handler(track(this.#ledger.begin(ends)))
+  }
+
+  /** Somebody has deleted the link. Its connections are lost; a new one takes its place. */
+  #gone(why: string): void {
+    this.#log('warn', `${source}.gone`, `${why}: making it again, open connections are lost`)
+    this.#later(async () => {
+      await this.#tunnel.close()
+      if (this.#ended) return
+      this.#tunnel = this.#open()
+      for (const port of this.#ports) port.open(this.#tunnel.stack)
+      if (this.#closed) this.#tunnel.device.unref()
+      await this.#settle()
+    })
+  }
+
+  #flowEnded(): void {
+    // While nothing is left over, nothing is to be tidied.
+    if (!this.#ended && (this.#closed || this.#tunnel.destinations.size > this.#needed(this.#claims).size)) this.#later(() => this.#settle())
+  }
+
+  /** What is still needed, and no more; after `close` and the end of the last flow nothing. */
+  async #settle(): Promise<void> {
+    if (this.#ended) return
+    for (const { destination, error } of this.#tunnel.moveTo(this.#needed(this.#claims))) {
+      this.#log('error', `${source}.settle`, `cannot route ${formatPrefix(destination.prefix)} into ${this.link}: ${error.message}`)
+    }
+    await this.#settleRules()
+    if (!this.#closed || this.#ledger.size > 0) return
+    this.#ended = true
+    for (const port of this.#ports) port.close()
+    this.#watch.close()
+    this.#diag.close()
+    await this.#tunnel.close()
+  }
+
+  /** A rule leads to our table while there is something in it. */
+  async #settleRules(): Promise<void> {
+    const wanted = this.#tunnel.destinations.size > 0
+    if (wanted === this.#rules.length > 0) return
+    if (wanted) {
+      const rules = this.#planRules()
+      await this.#options.host.apply(rules)
+      this.#rules = rules
+    } else {
+      const rules = this.#rules
+      this.#rules = []
+      await unlessRestored(this.#options.host.revert(rules))
+    }
+  }
+
+  /** Sockets with the own mark are not led there. */
+  #planRules(): HostChange[] {
+    const used = families.filter((family) => family === 4 || this.#tunnel.ipv6)
+    return used.map((family) => {
+      const rule: Rule = { family, priority: priorityBase + this.#options.slot, mark: ownMark, mask: ownMask, invert: true, table: this.#table }
+      return planRule(rule)
+    })
+  }
+
+  /** One at a time, in order. */
+  #inTurn<T>(work: () => Promise<T>): Promise<T> {
+    const turn = this.#last.then(work)
+    this.#last = turn.catch(() => {})
+    return turn
+  }
+
+  /** For what nobody waits for. */
+  #later(work: () => Promise<void>): void {
+    this.#inTurn(work).catch((error: unknown) => this.#log('error', source, error instanceof Error ? error.message : String(error)))
+  }
+}
+
+function planClaim(kind: string, words: string, claim: Claim): HostChange {
+  const { service, protocol, ports } = claim
+  return { kind, summary: `${words} ${describeClaim(claim)}`, parameters: { service, protocol, low: ports.low, high: ports.high, intercept: describeClaim(claim) } }
+}
+
+function refusalOf(claim: Claim, refused: ReturnType<Tunnel['moveTo']>): ApplyReport['failed'][number]['error'] {
+  const refusal = refused.find(({ destination }) => contains(destination.prefix, claim.to))
+  return refusal?.error ?? createTunError('tun.apply-failed', `Cannot intercept ${describeClaim(claim)}`)
+}
+
+/** A host that was restored meanwhile has nothing left to undo. */
+async function unlessRestored(work: Promise<unknown>): Promise<void> {
+  try {
+    await work
+  } catch (error) {
+    if (!isCodedError(error, 'journal.ended')) throw error
+  }
+}
+
+function closedReport({ intercepts }: InterceptTable): ApplyReport {
+  const error = createTunError('tun.closed', 'This interceptor is closed: create another')
+  return { applied: [], removed: [], failed: intercepts.map(({ service }) => ({ service: service.name, error })) }
+}

@@ -1,0 +1,5 @@
+import { packageBuild } from '../../tooling/build/tsup.ts'
+
+export default packageBuild({
+  index: 'src/index.ts',
+})

@@ -1,0 +1,61 @@
+/** Sizes of blocks: for a lone small segment, for a few full ones, for the largest packet there is. */
+const blockSizes = [2 * 1024, 16 * 1024, 64 * 1024] as const
+const largestBlockBytes = 64 * 1024
+
+/** What `BlockPool.take` gives for `bytes`: the smallest kind of block that holds them, or the largest there is. */
+export function blockBytesFor(bytes: number): number {
+  return blockSizes.find((size) => size >= bytes) ?? largestBlockBytes
+}
+
+/** Memory that several users count their shares in. The last `release` gives it back to its pool. */
+export class Block {
+  readonly bytes: Uint8Array
+  readonly #pool: BlockPool
+  #users = 1
+
+  constructor(bytes: Uint8Array, pool: BlockPool) {
+    this.bytes = bytes
+    this.#pool = pool
+  }
+
+  retain(): void {
+    this.#users += 1
+  }
+
+  release(): void {
+    this.#users -= 1
+    if (this.#users === 0) this.#pool.give(this.bytes)
+  }
+}
+
+/**
+ * Blocks of memory for all buffers of a stack. Connections hold some only while bytes wait in them, so an idle one costs
+ * none; used blocks are taken again, because fresh memory costs a clearing and, later, the garbage collector's time.
+ */
+export class BlockPool {
+  readonly #spareLimitBytes: number
+  readonly #spare = new Map<number, Uint8Array[]>(blockSizes.map((size) => [size, []]))
+  #spareBytes = 0
+  /** Of all blocks that are taken. */
+  usedBytes = 0
+
+  constructor(spareLimitBytes: number = 4 * 1024 * 1024) {
+    this.#spareLimitBytes = spareLimitBytes
+  }
+
+  take(bytes: number): Block {
+    const size = blockBytesFor(bytes)
+    this.usedBytes += size
+    const spare = this.#spare.get(size)?.pop()
+    if (!spare) return new Block(new Uint8Array(size), this)
+    this.#spareBytes -= size
+    return new Block(spare, this)
+  }
+
+  give(bytes: Uint8Array): void {
+    this.usedBytes -= bytes.length
+    if (this.#spareBytes + bytes.length > this.#spareLimitBytes) return
+    this.#spareBytes += bytes.length
+    this.#spare.get(bytes.length)?.push(bytes)
+  }
+}

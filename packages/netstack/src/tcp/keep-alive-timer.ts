@@ -1,0 +1,38 @@
+import type { Milliseconds } from '@tunnel/flow'
+import type { KeepAlive } from './tcp-settings.ts'
+
+/** Asks a silent peer whether it is still there (RFC 9293 3.8.4). */
+export class KeepAliveTimer {
+  readonly #keepAlive: KeepAlive
+  #heardAt: Milliseconds
+  #probes = 0
+
+  constructor(keepAlive: KeepAlive, now: Milliseconds) {
+    this.#keepAlive = keepAlive
+    this.#heardAt = now
+  }
+
+  /** When the next probe is due, or the connection is dead. */
+  get wakeAt(): Milliseconds {
+    return this.#heardAt + this.#keepAlive.idle + this.#probes * this.#keepAlive.interval
+  }
+
+  heard(now: Milliseconds): void {
+    this.#heardAt = now
+    this.#probes = 0
+  }
+
+  isDue(now: Milliseconds): boolean {
+    return now >= this.wakeAt && this.#probes < this.#keepAlive.probes
+  }
+
+  /** The last probe has had its time. */
+  isDead(now: Milliseconds): boolean {
+    return now >= this.wakeAt && this.#probes >= this.#keepAlive.probes
+  }
+
+  /** A probe went out, if one was due. */
+  probed(now: Milliseconds): void {
+    if (this.isDue(now)) this.#probes += 1
+  }
+}

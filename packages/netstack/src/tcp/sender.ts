@@ -1,0 +1,365 @@
+import type { Milliseconds, Release } from '@tunnel/flow'
+import type { SackBlock } from '../wire/tcp-options.ts'
+import { SendBuffer } from './buffer/send-buffer.ts'
+import type { BlockPool } from './buffer/block-pool.ts'
+import { initialWindowBytes, type CreateCongestionControl } from './congestion/congestion-control.ts'
+import { LossRecovery } from './loss/loss-recovery.ts'
+import { SentSegment } from './loss/sent-segments.ts'
+import { seqAdd, seqDiff, seqLess, seqLessOrEqual, type Seq } from './seq.ts'
+
+/** Segments in flight that are kept account of: bounds memory when an application sends single bytes. */
+const sentLimit = 8_192
+/** Zero-window probes come at least so often (RFC 9293 3.8.6.1 leaves it open; Linux takes two minutes). */
+const longestPersist = 60_000
+
+/** Windows of fewer segments than this are divided evenly. */
+const fewSegments = 32
+
+/** Puts segments on their way. False: the device takes none now; the segment counts as not sent. */
+export interface SegmentOutput {
+  /** `length` bytes of data from `seq` on, after a SYN and before a FIN if those are set. */
+  sendData(seq: Seq, length: number, syn: boolean, fin: boolean, now: Milliseconds): boolean
+  /** An empty segment whose number lies just before SND.NXT: whoever gets it must answer (RFC 9293 3.8.4, 3.10.7.4). */
+  sendProbe(now: Milliseconds): boolean
+}
+
+export interface SenderOptions {
+  readonly pool: BlockPool
+  readonly initialSequence: Seq
+  readonly createCongestion: CreateCongestionControl
+  /** Data of a full segment, before the peer has named its own. */
+  readonly mss: number
+  /** Data of the largest segment that the device takes and cuts itself; 0 if it cuts none. */
+  readonly offloadBytes: number
+  readonly flightLimitBytes: number
+  /** RFC 9293 3.7.4. */
+  readonly nagle: boolean
+}
+
+/** The sending half: what the application has sent, what of it is in flight, and when which part goes out (RFC 9293 3.8). */
+export class Sender {
+  readonly buffer: SendBuffer
+  readonly recovery: LossRecovery
+  readonly #options: SenderOptions
+  #mss: number
+  /** SND.UNA, SND.NXT */
+  una: Seq
+  next: Seq
+  /** SND.WND in bytes, SND.WL1, SND.WL2, and Max(SND.WND) of RFC 9293 3.8.6.2.1. */
+  window = 0
+  #windowSeq: Seq
+  #windowAck: Seq
+  #largestWindow = 0
+  /** The handshake is done: data may go. */
+  #open = false
+  #synSent = false
+  #finQueued = false
+  #finSent = false
+  #probeDue = false
+  #persistDue = false
+  /** Since when there is something to send, nothing in flight, and no window for it. */
+  #persistBase: Milliseconds | undefined
+  #persistFactor = 1
+  #lastSentAt: Milliseconds = 0
+  /** Since when the peer has not answered. */
+  #unansweredSince: Milliseconds | undefined
+
+  constructor(options: SenderOptions) {
+    const start = options.initialSequence
+    this.#options = options
+    this.#mss = options.mss
+    this.buffer = new SendBuffer(options.pool, seqAdd(start, 1))
+    this.recovery = new LossRecovery(options.createCongestion, start, options.mss)
+    this.una = start
+    this.next = start
+    this.#windowSeq = start
+    this.#windowAck = start
+  }
+
+  /** Sent by the application and not yet by us. */
+  get unsentBytes(): number {
+    if (this.#finSent) return 0
+    return Math.max(0, seqDiff(this.buffer.end, this.#synSent ? this.next : seqAdd(this.next, 1)))
+  }
+
+  /** Our FIN has been acknowledged. */
+  get finished(): boolean {
+    return this.#finSent && this.una === this.next
+  }
+
+  get finQueued(): boolean {
+    return this.#finQueued
+  }
+
+  get finSent(): boolean {
+    return this.#finSent
+  }
+
+  get mss(): number {
+    return this.#mss
+  }
+
+  get timerAt(): Milliseconds {
+    if (this.recovery.timerAt !== Number.POSITIVE_INFINITY) return this.recovery.timerAt
+    return this.#persistBase === undefined ? Number.POSITIVE_INFINITY : this.#persistBase + this.#persistInterval
+  }
+
+  /** How long the peer has answered nothing though it should have. */
+  unanswered(now: Milliseconds): Milliseconds {
+    return this.#unansweredSince === undefined ? 0 : now - this.#unansweredSince
+  }
+
+  write(chunk: Uint8Array, release: Release | undefined): void {
+    this.buffer.append(chunk, release)
+  }
+
+  /** A FIN follows all that was written. */
+  finish(): void {
+    this.#finQueued = true
+  }
+
+  negotiated(mss: number, sackPermitted: boolean): void {
+    this.#mss = mss
+    this.recovery.negotiated(mss, sackPermitted)
+  }
+
+  /** The handshake is done; `seq` and `ack` are those of the segment that completed it. */
+  established(window: number, seq: Seq, ack: Seq): void {
+    this.#open = true
+    this.#setWindow(window, seq, ack)
+  }
+
+  /**
+   * RFC 9293 3.10.7.4, fifth check: the window counts only from a segment that is not older than the last one's. One that moves
+   * SND.UNA is not, whatever its number: with the old window from there on we would send more than was ever allowed.
+   */
+  updateWindow(window: number, seq: Seq, ack: Seq): boolean {
+    const newer = seqLess(this.una, ack) || seqLess(this.#windowSeq, seq) || (this.#windowSeq === seq && seqLessOrEqual(this.#windowAck, ack))
+    if (!newer) return false
+    const changed = window !== this.window
+    this.#setWindow(window, seq, ack)
+    return changed
+  }
+
+  /** RFC 5961 5.2: an ACK of something sent, and not older than a window. */
+  isAcceptableAck(ack: Seq): boolean {
+    return seqLessOrEqual(ack, this.next) && seqLessOrEqual(seqAdd(this.una, -this.#largestWindow), ack)
+  }
+
+  /** An ACK that lies between SND.UNA and SND.NXT. */
+  acknowledge(ack: Seq, blocks: readonly SackBlock[], echoedAt: Milliseconds | undefined, bare: boolean, now: Milliseconds): void {
+    const advanced = seqLess(this.una, ack)
+    const [first] = blocks
+    // RFC 2883 4: the first block tells of a duplicate if it lies before the ACK, or inside the second block.
+    const second = blocks[1]
+    const reports =
+      first !== undefined &&
+      (seqLessOrEqual(first.end, ack) || (second !== undefined && seqLessOrEqual(second.start, first.start) && seqLessOrEqual(first.end, second.end)))
+    // Whoever closes the window and answers is alive (RFC 9293 3.8.6.1, MUST-36).
+    if (advanced || this.window === 0) this.#unansweredSince = undefined
+    if (advanced) {
+      this.una = ack
+      // A FIN has a number and no byte.
+      this.buffer.acknowledge(seqLess(this.buffer.end, ack) ? this.buffer.end : ack)
+    }
+    this.recovery.acknowledge({
+      ack,
+      next: this.next,
+      sack: reports ? blocks.slice(1) : blocks,
+      duplicate: reports ? first : undefined,
+      echoedAt,
+      bare,
+      now,
+    })
+    this.recovery.arm()
+  }
+
+  /** The largest segment that the path takes is less than was thought (RFC 1191, RFC 8201). */
+  pathShrunk(mss: number): void {
+    if (mss >= this.#mss) return
+    this.#mss = mss
+    this.recovery.shrink(mss)
+  }
+
+  /** Sends all that may go out now. False: the device has refused a segment. */
+  transmit(output: SegmentOutput, now: Milliseconds): boolean {
+    this.#expire(now)
+    const taken = this.#sendAll(output, now)
+    this.#armPersist(taken, now)
+    this.recovery.arm()
+    return taken
+  }
+
+  clear(): void {
+    this.buffer.clear()
+    this.recovery.clear()
+    this.#persistBase = undefined
+  }
+
+  #setWindow(window: number, seq: Seq, ack: Seq): void {
+    this.window = window
+    this.#largestWindow = Math.max(this.#largestWindow, window)
+    this.#windowSeq = seq
+    this.#windowAck = ack
+  }
+
+  #expire(now: Milliseconds): void {
+    const { recovery } = this
+    if (now >= recovery.timerAt) {
+      const { timer } = recovery
+      if (timer === 'reordering') recovery.reorderingExpired(this.next, now)
+      else if (timer === 'probe') this.#probeDue = true
+      else {
+        this.#unansweredSince ??= now
+        recovery.retransmissionExpired(this.next, now)
+      }
+    } else if (this.#persistBase !== undefined && now >= this.#persistBase + this.#persistInterval) {
+      this.#unansweredSince ??= now
+      this.#persistDue = true
+    }
+  }
+
+  /** False: the device takes no more. */
+  #sendAll(output: SegmentOutput, now: Milliseconds): boolean {
+    if (!this.#synSent) return this.#sendSegment(output, 0, true, false, now)
+    if (!this.#sendLost(output, now)) return false
+    if (this.#probeDue && !this.#sendTailProbe(output, now)) return false
+    this.#probeDue = false
+    if (this.#open && !this.#sendNew(output, now)) return false
+    return !this.#persistDue || this.#sendWindowProbe(output, now)
+  }
+
+  #sendWindowProbe(output: SegmentOutput, now: Milliseconds): boolean {
+    if (!output.sendProbe(now)) return false
+    this.#persistBase = now
+    this.#persistFactor *= 2
+    this.#persistDue = false
+    return true
+  }
+
+  #sendLost(output: SegmentOutput, now: Milliseconds): boolean {
+    const { recovery } = this
+    for (let segment = recovery.sent.nextLost; segment; segment = recovery.sent.nextLost) {
+      const pipe = recovery.inFlight(this.next)
+      // With nothing in flight one segment may always go: else no ACK would ever come.
+      if (pipe > 0 && pipe + Math.min(segment.length, this.#mss) > recovery.windowBytes) return true
+      const largest = Math.min(this.#largestSegment, this.#wholeSegments(recovery.windowBytes - pipe))
+      if (segment.length > largest) recovery.sent.split(segment, seqAdd(segment.seq, largest))
+      if (!this.#resend(segment, output, now)) return false
+      recovery.resent(segment, now)
+    }
+    return true
+  }
+
+  #resend(segment: SentSegment, output: SegmentOutput, now: Milliseconds): boolean {
+    const bytes = segment.length - (segment.syn ? 1 : 0) - (segment.fin ? 1 : 0)
+    return output.sendData(segment.seq, bytes, segment.syn, segment.fin, now)
+  }
+
+  #sendNew(output: SegmentOutput, now: Milliseconds): boolean {
+    const { recovery } = this
+    if (recovery.sent.count === 0 && now - this.#lastSentAt > recovery.rtt.timeout) recovery.congestion.restart(initialWindowBytes(this.#mss))
+    while (recovery.sent.count < sentLimit) {
+      const allowed = Math.min(this.#allowedByPeer, this.#allowedByPath)
+      const bytes = this.#choose(allowed)
+      const fin = this.#finDue && bytes === this.unsentBytes && this.#allowedByPeer > bytes
+      if (bytes === 0 && !fin) return true
+      if (!this.#sendSegment(output, bytes, false, fin, now)) return false
+    }
+    return true
+  }
+
+  get #finDue(): boolean {
+    return this.#finQueued && !this.#finSent
+  }
+
+  get #allowedByPeer(): number {
+    const used = seqDiff(this.next, this.una)
+    return Math.min(this.window, this.#options.flightLimitBytes) - used
+  }
+
+  get #allowedByPath(): number {
+    return this.recovery.windowBytes - this.recovery.inFlight(this.next)
+  }
+
+  /** How much the next new segment carries: 0 to wait. Avoids silly windows as RFC 9293 3.8.6.2.1 says. */
+  #choose(allowed: number): number {
+    const unsent = this.unsentBytes
+    if (unsent === 0 || allowed <= 0) return 0
+    const whole = this.#segmentBytes
+    const bytes = Math.min(unsent, allowed, this.#largestSegment)
+    if (bytes >= whole) return bytes === unsent ? bytes : bytes - (bytes % whole)
+    if (bytes === unsent) {
+      const waits = this.#options.nagle && !this.#finQueued && this.recovery.sent.count > 0
+      return waits ? 0 : bytes
+    }
+    // RFC 9293 3.8.6.2.1, case 4: it has waited long enough.
+    if (this.#persistDue) return bytes
+    // The path allows less than a segment: wait for the next ACK, unless none is due.
+    if (this.#allowedByPeer > allowed) return this.recovery.sent.count === 0 ? bytes : 0
+    return bytes >= this.#largestWindow / 2 ? bytes : 0
+  }
+
+  /**
+   * A full segment. Of a peer whose window never was larger than a few segments it is the part that leaves no rest, which would
+   * be too small to send, so that up to half of such a window would never be used. The parts are even in number, because ACKs come for pairs.
+   */
+  get #segmentBytes(): number {
+    const window = this.#largestWindow
+    if (window >= fewSegments * this.#mss || window <= this.#mss) return this.#mss
+    return Math.floor(window / (2 * Math.ceil(window / (2 * this.#mss))))
+  }
+
+  get #largestSegment(): number {
+    const whole = this.#segmentBytes
+    return Math.max(whole, this.#options.offloadBytes - (this.#options.offloadBytes % whole))
+  }
+
+  /** As much of `bytes` as fills whole segments, at least one. */
+  #wholeSegments(bytes: number): number {
+    return bytes === Number.POSITIVE_INFINITY ? bytes : Math.max(this.#mss, bytes - (bytes % this.#mss))
+  }
+
+  #sendSegment(output: SegmentOutput, bytes: number, syn: boolean, fin: boolean, now: Milliseconds): boolean {
+    if (!output.sendData(this.next, bytes, syn, fin, now)) return false
+    const end = seqAdd(this.next, bytes + (syn ? 1 : 0) + (fin ? 1 : 0))
+    this.recovery.pushed(new SentSegment(this.next, end, syn, fin, now))
+    this.next = end
+    this.#synSent = true
+    this.#finSent ||= fin
+    this.#lastSentAt = now
+    this.#persistBase = undefined
+    this.#persistFactor = 1
+    this.#persistDue = false
+    return true
+  }
+
+  /** RFC 8985 7.3: a new segment if there is one and room for it, else the last one again. */
+  #sendTailProbe(output: SegmentOutput, now: Milliseconds): boolean {
+    const { recovery } = this
+    const bytes = Math.min(this.unsentBytes, this.#mss)
+    if (bytes > 0 && bytes <= this.#allowedByPeer) {
+      if (!this.#sendSegment(output, bytes, false, false, now)) return false
+      if (recovery.sent.last) recovery.probed(recovery.sent.last, false, now)
+      return true
+    }
+    const { last } = recovery.sent
+    if (!last) return true
+    if (last.length > this.#mss) recovery.sent.split(last, seqAdd(last.end, -this.#mss))
+    const tail = recovery.sent.last ?? last
+    if (!this.#resend(tail, output, now)) return false
+    recovery.probed(tail, true, now)
+    return true
+  }
+
+  get #persistInterval(): Milliseconds {
+    return Math.min(longestPersist, this.recovery.rtt.timeout * this.#persistFactor)
+  }
+
+  /** RFC 9293 3.8.6.1: nothing is in flight, so only we can find out that the window has opened. */
+  #armPersist(taken: boolean, now: Milliseconds): void {
+    const waiting = this.#open && taken && this.recovery.sent.count === 0 && (this.unsentBytes > 0 || this.#finDue)
+    if (!waiting) this.#persistBase = undefined
+    else this.#persistBase ??= now
+  }
+}

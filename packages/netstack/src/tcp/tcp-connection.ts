@@ -1,0 +1,494 @@
+import type { Milliseconds, Release } from '@tunnel/flow'
+import { noTcpOptions, type SackBlock, type TcpOptions } from '../wire/tcp-options.ts'
+import { tcpFlag, type Segment, type SegmentHeader } from '../wire/tcp-segment.ts'
+import type { BlockPool } from './buffer/block-pool.ts'
+import type { Deliver } from './buffer/receive-buffer.ts'
+import { ChallengeLimit } from './challenge-limit.ts'
+import { KeepAliveTimer } from './keep-alive-timer.ts'
+import { Receiver } from './receiver.ts'
+import { Sender, type SegmentOutput } from './sender.ts'
+import { seqAdd, seqLess, seqLessOrEqual, type Seq } from './seq.ts'
+import type { TcpSettings } from './tcp-settings.ts'
+import type { TcpFailure, TcpState } from './tcp-state.ts'
+import { Timestamps } from './timestamps.ts'
+
+/** A peer that names no size takes this (RFC 9293 3.7.1); what IPv6 guarantees is more (RFC 8200 8.3). */
+const defaultPeerMss = 536
+/** Smaller ones are not believed: a packet per byte would cost us more than them. */
+const leastMss = 64
+const timestampBytes = 12
+const noParts: readonly Uint8Array[] = []
+const noBlocks: readonly SackBlock[] = []
+
+/** Takes one segment: its header and its data, gathered. False: none is taken now. */
+export type EmitSegment = (header: SegmentHeader, parts: readonly Uint8Array[], payloadBytes: number) => boolean
+
+export interface TcpConnectionOptions {
+  readonly localPort: number
+  readonly remotePort: number
+  /** ISS and the origin of timestamps: unpredictable (RFC 9293 3.4.1, RFC 7323 7). */
+  readonly initialSequence: Seq
+  readonly timestampOffset: number
+  /** Data that fits into a packet of the path, without options: what we offer, and what we send at most. */
+  readonly mss: number
+  /** Data of the largest segment that the device takes and cuts itself; 0 if it cuts none. */
+  readonly offloadBytes: number
+  readonly pool: BlockPool
+  readonly settings: TcpSettings
+  readonly now: Milliseconds
+}
+
+/**
+ * One TCP connection (RFC 9293): segments and the time go in, segments and the next time to wake up come out. It has no
+ * clock, no timer, no socket and no randomness, so whole conversations run in virtual time. `receive` follows 3.10.7 step by step.
+ */
+export class TcpConnection implements SegmentOutput {
+  state: TcpState = 'CLOSED'
+  failure: TcpFailure | undefined
+  readonly #options: TcpConnectionOptions
+  readonly #settings: TcpSettings
+  readonly #sender: Sender
+  readonly #receiver: Receiver
+  readonly #timestamps: Timestamps
+  readonly #challenges = new ChallengeLimit()
+  readonly #keepAlive: KeepAliveTimer | undefined
+  /** We answered a SYN: it was a passive open. */
+  #passive = false
+  /** IRS */
+  #peerInitial = 0 as Seq
+  #offered: TcpOptions = noTcpOptions
+  #sackAgreed = false
+  /** Snd.Wind.Shift */
+  #peerShift = 0
+  #timeWaitUntil: Milliseconds = Number.POSITIVE_INFINITY
+  /** A reset that goes out next: its number, and whether it acknowledges. */
+  #resetDue: { readonly seq: Seq; readonly withAck: boolean } | undefined
+  #refusedUntil: Milliseconds | undefined
+  /** CLOSED for good, not before the beginning. */
+  #over = false
+  #emit: EmitSegment = () => false
+
+  constructor(options: TcpConnectionOptions) {
+    const { pool, settings, mss } = options
+    this.#options = options
+    this.#settings = settings
+    this.#sender = new Sender({
+      pool,
+      initialSequence: options.initialSequence,
+      createCongestion: settings.createCongestion,
+      mss,
+      offloadBytes: options.offloadBytes,
+      flightLimitBytes: settings.flightLimitBytes,
+      nagle: settings.nagle,
+    })
+    this.#receiver = new Receiver(pool, receiveBuffer(settings, mss), mss)
+    this.#timestamps = new Timestamps(options.timestampOffset, options.now)
+    if (settings.keepAlive) this.#keepAlive = new KeepAliveTimer(settings.keepAlive, options.now)
+  }
+
+  /** Both ends have said SYN, and ours is acknowledged. */
+  get established(): boolean {
+    return this.state !== 'CLOSED' && this.state !== 'SYN-SENT' && this.state !== 'SYN-RECEIVED'
+  }
+
+  /** Both halves have ended in order. */
+  get finished(): boolean {
+    return this.#sender.finished && this.#receiver.finished
+  }
+
+  get unsentBytes(): number {
+    return this.#sender.unsentBytes
+  }
+
+  /** Data of the largest segment that the peer and the path take. */
+  get mss(): number {
+    return this.#sender.mss
+  }
+
+  get readableBytes(): number {
+    return this.#receiver.readable
+  }
+
+  /** The peer's FIN has come, after all its data. */
+  get peerFinished(): boolean {
+    return this.#receiver.finished
+  }
+
+  get retransmissions(): number {
+    return this.#sender.recovery.retransmissions
+  }
+
+  /** Smoothed round trip; undefined before the first is measured. */
+  get roundTrip(): Milliseconds | undefined {
+    return this.#sender.recovery.rtt.smoothed
+  }
+
+  /** RFC 9293 3.10.1, active: our SYN goes out next. */
+  open(): void {
+    this.state = 'SYN-SENT'
+    this.#offered = this.#synOptions(undefined)
+  }
+
+  /** RFC 9293 3.10.7.2, third: answers `syn`. Its data, if any, will come again. */
+  accept(syn: Segment, now: Milliseconds): void {
+    this.#passive = true
+    this.state = 'SYN-RECEIVED'
+    this.#receiveSyn(syn, now)
+    this.#offered = this.#synOptions(syn.options)
+  }
+
+  /** Takes all of `chunk`; after `finish`, and when the connection is over, it is given back unsent. */
+  write(chunk: Uint8Array, release: Release | undefined): void {
+    if (!this.#over && !this.#sender.finQueued) this.#sender.write(chunk, release)
+    else release?.()
+  }
+
+  /** RFC 9293 3.10.4: a FIN follows what was written. */
+  finish(): void {
+    this.#sender.finish()
+  }
+
+  /** RFC 9293 3.10.5. */
+  abort(): void {
+    const { state } = this
+    if (state === 'CLOSED' || state === 'TIME-WAIT') return
+    if (this.established || state === 'SYN-RECEIVED') this.#resetDue = { seq: this.#sender.next, withAck: true }
+    this.#fail('aborted')
+  }
+
+  /** Ends it without a word: for half-open ones that make room. */
+  drop(): void {
+    if (this.state !== 'CLOSED') this.#fail('timeout')
+  }
+
+  /** ICMP says that the way is closed. Only a connection that is not yet one believes it (RFC 5927 4, RFC 9293 3.9.2.2). */
+  unreachable(refused: boolean): void {
+    if (this.state === 'SYN-SENT' || this.state === 'SYN-RECEIVED') this.#fail(refused ? 'refused' : 'unreachable')
+  }
+
+  /** The path takes segments of at most `mss` bytes, as in `TcpConnectionOptions`. */
+  pathShrunk(mss: number): void {
+    this.#sender.pathShrunk(Math.max(leastMss, mss) - this.#optionBytes)
+  }
+
+  /** Whether a quoted segment of ours may really be in flight: ICMP errors are forged easily (RFC 5927 4.1). */
+  isInFlight(seq: Seq): boolean {
+    return seqLessOrEqual(this.#sender.una, seq) && seqLess(seq, this.#sender.next)
+  }
+
+  /** Gives out what has come in order, until `deliver` says stop. */
+  read(deliver: Deliver, now: Milliseconds): void {
+    this.#receiver.read(deliver, this.roundTrip ?? 0, now)
+  }
+
+  /** A SYN on this pair of endpoints opens a new connection, because this one is over (RFC 6191, RFC 9293 3.10.7.4). */
+  yieldsTo(syn: Segment): boolean {
+    if (this.state !== 'TIME-WAIT' || (syn.flags & tcpFlag.syn) === 0 || (syn.flags & (tcpFlag.rst | tcpFlag.ack)) !== 0) return false
+    const { timestamp } = syn.options
+    if (timestamp && this.#timestamps.agreed) return this.#timestamps.isNewer(timestamp.value)
+    return seqLess(this.#receiver.next, syn.seq)
+  }
+
+  receive(segment: Segment, now: Milliseconds): void {
+    if (this.state === 'CLOSED') return
+    this.#keepAlive?.heard(now)
+    // A packet has come through: there may be room again.
+    this.#refusedUntil = undefined
+    if (this.state === 'SYN-SENT') this.#receiveInSynSent(segment, now)
+    else this.#receiveSynchronized(segment, now)
+  }
+
+  /** Sends what is due. Afterwards `nextWake` lies in the future. */
+  transmit(now: Milliseconds, emit: EmitSegment): void {
+    if (this.#refusedUntil !== undefined && now < this.#refusedUntil) return
+    this.#emit = emit
+    this.#refusedUntil = this.#transmitAll(now) ? undefined : now + 1
+  }
+
+  /** When `transmit` has something to do even if nothing is received; infinity if never. */
+  nextWake(): Milliseconds {
+    // What the device has refused is tried again soon, whatever else there is.
+    if (this.#refusedUntil !== undefined) return this.#refusedUntil
+    if (this.state === 'CLOSED') return this.#resetDue ? 0 : Number.POSITIVE_INFINITY
+    const keepAliveAt = this.#keepAlive && this.established ? this.#keepAlive.wakeAt : Number.POSITIVE_INFINITY
+    return Math.min(this.#sender.timerAt, this.#receiver.acks.wakeAt, this.#timeWaitUntil, keepAliveAt)
+  }
+
+  /** RFC 9293 3.10.7.3. */
+  #receiveInSynSent(segment: Segment, now: Milliseconds): void {
+    const { flags, ack } = segment
+    const hasAck = (flags & tcpFlag.ack) !== 0
+    // First: an ACK of what we have not sent.
+    if (hasAck && !(seqLess(this.#sender.una, ack) && seqLessOrEqual(ack, this.#sender.next))) {
+      if ((flags & tcpFlag.rst) === 0) this.#resetDue = { seq: ack, withAck: false }
+      return
+    }
+    // Second: a reset counts only with that ACK, or anybody could send it (RFC 5961 3).
+    if ((flags & tcpFlag.rst) !== 0) {
+      if (hasAck) this.#fail('refused')
+      return
+    }
+    // Fourth: the SYN.
+    if ((flags & tcpFlag.syn) === 0) return
+    this.#receiveSyn(segment, now)
+    if (!hasAck) {
+      // Both have opened at once: our SYN goes out again, now with an ACK.
+      this.state = 'SYN-RECEIVED'
+      this.#offered = this.#synOptions(segment.options)
+      const { first } = this.#sender.recovery.sent
+      if (first) this.#sender.recovery.sent.markLost(first)
+      return
+    }
+    this.#sender.acknowledge(ack, noBlocks, this.#echoedAt(segment, now), false, now)
+    this.#establish(segment.window, segment)
+    this.#receiver.acks.now()
+    this.#receiveText(segment, seqAdd(segment.seq, 1), now)
+  }
+
+  /** RFC 9293 3.10.7.4, with what RFC 5961 and RFC 7323 put in its way. */
+  #receiveSynchronized(segment: Segment, now: Milliseconds): void {
+    if (!this.#checkTimestamp(segment, now)) return
+    if (!this.#checkSequence(segment, now)) return
+    // Second: RST.
+    if ((segment.flags & tcpFlag.rst) !== 0) {
+      // RFC 5961 3.2: only the very next number resets; another one in the window is asked back.
+      if (segment.seq === this.#receiver.next) this.#fail(this.state === 'SYN-RECEIVED' && !this.#passive ? 'refused' : 'reset')
+      else this.#challenge(now)
+      return
+    }
+    // Fourth: SYN. RFC 5961 4.2: asked back, whatever its number.
+    if ((segment.flags & tcpFlag.syn) !== 0) {
+      this.#challenge(now)
+      return
+    }
+    // Fifth: ACK. Sixth, URG, is ignored: urgent data is data (RFC 6093).
+    if ((segment.flags & tcpFlag.ack) === 0 || !this.#checkAck(segment, now)) return
+    this.#receiveText(segment, segment.seq, now)
+  }
+
+  /** RFC 7323 5.3, R1: before all other checks. */
+  #checkTimestamp({ options, flags, payload, seq }: Segment, now: Milliseconds): boolean {
+    if (!this.#timestamps.agreed || (flags & tcpFlag.rst) !== 0) return true
+    // RFC 7323 3.2: without the option that was agreed on it is not from this connection.
+    if (!options.timestamp) return false
+    if (!this.#timestamps.isOld(options.timestamp.value, now)) {
+      this.#timestamps.update(options.timestamp.value, seq, now)
+      return true
+    }
+    if ((flags & tcpFlag.syn) === 0) this.#answerUnacceptable(seq, payload.length, flags, now)
+    else this.#challenge(now)
+    return false
+  }
+
+  /** First: something of the segment must lie in the window. */
+  #checkSequence({ seq, payload, flags }: Segment, now: Milliseconds): boolean {
+    if (this.#receiver.accepts(seq, payload.length)) return true
+    if ((flags & tcpFlag.rst) !== 0) return false
+    if (this.state === 'SYN-RECEIVED' && (flags & tcpFlag.syn) !== 0 && seq === this.#peerInitial && (flags & tcpFlag.ack) === 0) {
+      // The SYN once more: our answer was lost.
+      const { first } = this.#sender.recovery.sent
+      if (first && this.#challenges.take(now)) this.#sender.recovery.sent.markLost(first)
+      return false
+    }
+    if (this.state === 'TIME-WAIT' && (flags & tcpFlag.fin) !== 0) this.#timeWaitUntil = now + this.#settings.timeWait
+    this.#answerUnacceptable(seq, payload.length, flags, now)
+    return false
+  }
+
+  /** What may be a retransmission is always answered, the rest not without end. */
+  #answerUnacceptable(seq: Seq, textLength: number, flags: number, now: Milliseconds): void {
+    if (textLength > 0 && seqLess(seq, this.#receiver.next)) this.#receiver.repeated(seq, textLength)
+    else if (textLength > 0 || (flags & tcpFlag.fin) !== 0) this.#receiver.acks.now()
+    else this.#challenge(now)
+  }
+
+  #challenge(now: Milliseconds): void {
+    if (this.#challenges.take(now)) this.#receiver.acks.now()
+  }
+
+  /** Fifth: false if the segment is done with. */
+  #checkAck(segment: Segment, now: Milliseconds): boolean {
+    const { ack, seq, payload, options } = segment
+    const sender = this.#sender
+    if (this.state === 'SYN-RECEIVED') {
+      if (!(seqLess(sender.una, ack) && seqLessOrEqual(ack, sender.next))) {
+        this.#resetDue = { seq: ack, withAck: false }
+        return false
+      }
+      this.#establish(segment.window * 2 ** this.#peerShift, segment)
+    }
+    // RFC 5961 5.2: neither what was never sent nor what is older than any window.
+    if (!sender.isAcceptableAck(ack)) {
+      this.#challenge(now)
+      return false
+    }
+    if (seqLess(ack, sender.una)) return true
+    const changed = sender.updateWindow(segment.window * 2 ** this.#peerShift, seq, ack)
+    const bare = payload.length === 0 && (segment.flags & tcpFlag.fin) === 0 && !changed && ack === sender.una
+    sender.acknowledge(ack, this.#sackAgreed ? options.sack : noBlocks, this.#echoedAt(segment, now), bare, now)
+    if (sender.finished) this.#ownFinAcknowledged(now)
+    return this.state !== 'CLOSED'
+  }
+
+  #ownFinAcknowledged(now: Milliseconds): void {
+    if (this.state === 'FIN-WAIT-1') this.state = 'FIN-WAIT-2'
+    else if (this.state === 'CLOSING') this.#waitTime(now)
+    else if (this.state === 'LAST-ACK') this.#close()
+  }
+
+  /** Seventh and eighth: text and FIN. */
+  #receiveText({ payload, flags }: Segment, seq: Seq, now: Milliseconds): void {
+    const { state } = this
+    if (state !== 'ESTABLISHED' && state !== 'FIN-WAIT-1' && state !== 'FIN-WAIT-2') {
+      // Only a retransmission can come after their FIN.
+      if (payload.length > 0 || (flags & tcpFlag.fin) !== 0) this.#receiver.acks.now()
+      return
+    }
+    const fin = (flags & tcpFlag.fin) !== 0
+    if (payload.length > 0 || fin) this.#receiver.receive(seq, payload, fin, now)
+    if (!this.#receiver.finished) return
+    if (state === 'ESTABLISHED') this.state = 'CLOSE-WAIT'
+    else if (state === 'FIN-WAIT-2') this.#waitTime(now)
+    else this.state = 'CLOSING'
+  }
+
+  #receiveSyn({ seq, options, window }: Segment, now: Milliseconds): void {
+    const { settings } = this.#options
+    this.#peerInitial = seq
+    if (settings.timestamps && options.timestamp) this.#timestamps.start(options.timestamp.value, now)
+    this.#receiver.start(seq, this.#options.mss - this.#optionBytes)
+    if (settings.windowScaling && options.windowScale !== undefined) {
+      this.#peerShift = options.windowScale
+      this.#receiver.window.shift = this.#receiver.window.offeredShift
+    }
+    this.#sackAgreed = settings.sack && options.sackPermitted
+    const mss = Math.max(leastMss, Math.min(options.mss ?? defaultPeerMss, this.#options.mss))
+    this.#sender.negotiated(mss - this.#optionBytes, this.#sackAgreed)
+    this.#sender.window = window
+  }
+
+  #establish(window: number, { seq, ack }: SegmentHeader): void {
+    this.state = 'ESTABLISHED'
+    this.#sender.established(window, seq, ack)
+  }
+
+  /** Every member of the offer that `peer` does not have is dropped from ours. */
+  #synOptions(peer: TcpOptions | undefined): TcpOptions {
+    const { windowScaling, timestamps, sack } = this.#settings
+    return {
+      mss: this.#options.mss,
+      windowScale: windowScaling && (!peer || peer.windowScale !== undefined) ? this.#receiver.window.offeredShift : undefined,
+      sackPermitted: sack && (!peer || peer.sackPermitted),
+      sack: noBlocks,
+      timestamp: timestamps && (!peer || peer.timestamp) ? { value: 0, echo: 0 } : undefined,
+    }
+  }
+
+  get #optionBytes(): number {
+    return this.#timestamps.agreed ? timestampBytes : 0
+  }
+
+  #echoedAt({ options, flags }: Segment, now: Milliseconds): Milliseconds | undefined {
+    if (!this.#timestamps.agreed || !options.timestamp || (flags & tcpFlag.ack) === 0) return undefined
+    return this.#timestamps.sentAt(options.timestamp.echo, now)
+  }
+
+  #transmitAll(now: Milliseconds): boolean {
+    if (this.#resetDue && !this.#sendReset(now)) return false
+    if (this.state === 'CLOSED') return true
+    if (now >= this.#timeWaitUntil) {
+      this.#close()
+      return true
+    }
+    const patience = this.established ? this.#settings.giveUpAfter : this.#settings.giveUpConnectAfter
+    const keepAlive = this.established ? this.#keepAlive : undefined
+    if (this.#sender.unanswered(now) >= patience || keepAlive?.isDead(now)) {
+      this.#fail('timeout')
+      return true
+    }
+    if (!this.#sender.transmit(this, now)) return false
+    if (keepAlive?.isDue(now) && !this.sendProbe(now)) return false
+    keepAlive?.probed(now)
+    return !this.#receiver.acks.isDue(now) || this.#sendAck(now)
+  }
+
+  sendData(seq: Seq, length: number, syn: boolean, fin: boolean, now: Milliseconds): boolean {
+    const parts: Uint8Array[] = []
+    if (length > 0) this.#sender.buffer.view(syn ? seqAdd(seq, 1) : seq, length, parts)
+    const acks = this.state !== 'SYN-SENT'
+    const last = length > 0 && seqAdd(seq, length) === this.#sender.buffer.end
+    const flags = (acks ? tcpFlag.ack : 0) | (syn ? tcpFlag.syn : 0) | (fin ? tcpFlag.fin : 0) | (last ? tcpFlag.psh : 0)
+    const options = syn ? this.#stampedOffer(now) : this.#segmentOptions(noBlocks, now)
+    if (!this.#send(seq, flags, options, parts, length)) return false
+    if (fin && this.state === 'ESTABLISHED') this.state = 'FIN-WAIT-1'
+    else if (fin && this.state === 'CLOSE-WAIT') this.state = 'LAST-ACK'
+    // A full segment has no room for SACK blocks: they follow in an ACK of their own.
+    if (acks && (syn || !this.#receiver.hasSackBlocks)) this.#receiver.acks.sent()
+    return true
+  }
+
+  sendProbe(now: Milliseconds): boolean {
+    return this.#send(seqAdd(this.#sender.next, -1), tcpFlag.ack, this.#segmentOptions(noBlocks, now), noParts, 0)
+  }
+
+  #sendAck(now: Milliseconds): boolean {
+    const blocks = this.#sackAgreed ? this.#receiver.takeSackBlocks(this.#timestamps.agreed ? 3 : 4) : noBlocks
+    if (!this.#send(this.#sender.next, tcpFlag.ack, this.#segmentOptions(blocks, now), noParts, 0)) return false
+    this.#receiver.acks.sent()
+    return true
+  }
+
+  #sendReset(now: Milliseconds): boolean {
+    if (!this.#resetDue) return true
+    const { seq, withAck } = this.#resetDue
+    const flags = tcpFlag.rst | (withAck ? tcpFlag.ack : 0)
+    if (!this.#send(seq, flags, withAck ? this.#segmentOptions(noBlocks, now) : noTcpOptions, noParts, 0)) return false
+    this.#resetDue = undefined
+    return true
+  }
+
+  #send(seq: Seq, flags: number, options: TcpOptions, parts: readonly Uint8Array[], payloadBytes: number): boolean {
+    const acks = (flags & tcpFlag.ack) !== 0
+    const ack = acks ? this.#receiver.next : (0 as Seq)
+    const window = this.#receiver.advertise((flags & tcpFlag.syn) !== 0)
+    const { localPort, remotePort } = this.#options
+    const header: SegmentHeader = { sourcePort: localPort, destinationPort: remotePort, seq, ack, flags, window, options }
+    if (!this.#emit(header, parts, payloadBytes)) return false
+    if (acks) this.#timestamps.ackSent(ack)
+    return true
+  }
+
+  #segmentOptions(sack: readonly SackBlock[], now: Milliseconds): TcpOptions {
+    const timestamp = this.#timestamps.agreed ? this.#timestamps.next(now) : undefined
+    return timestamp || sack.length > 0 ? { mss: undefined, windowScale: undefined, sackPermitted: false, sack, timestamp } : noTcpOptions
+  }
+
+  #stampedOffer(now: Milliseconds): TcpOptions {
+    return this.#offered.timestamp ? { ...this.#offered, timestamp: this.#timestamps.next(now) } : this.#offered
+  }
+
+  #waitTime(now: Milliseconds): void {
+    this.state = 'TIME-WAIT'
+    this.#timeWaitUntil = now + this.#settings.timeWait
+    this.#sender.clear()
+  }
+
+  #close(): void {
+    this.state = 'CLOSED'
+    this.#over = true
+    this.#timeWaitUntil = Number.POSITIVE_INFINITY
+    this.#sender.clear()
+  }
+
+  #fail(failure: TcpFailure): void {
+    this.failure ??= failure
+    this.#close()
+    this.#receiver.clear()
+  }
+}
+
+/** A buffer for some of the largest segments, whatever their size. */
+function receiveBuffer(settings: TcpSettings, mss: number): { initialBytes: number; mostBytes: number } {
+  const most = settings.largestReceiveBufferBytes
+  return { initialBytes: Math.min(most, Math.max(settings.receiveBufferBytes, 4 * mss)), mostBytes: most }
+}

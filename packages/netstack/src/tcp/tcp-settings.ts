@@ -1,0 +1,56 @@
+import type { Milliseconds } from '@tunnel/flow'
+import { Cubic } from './congestion/cubic.ts'
+import type { CreateCongestionControl } from './congestion/congestion-control.ts'
+
+export interface KeepAlive {
+  /** Silence before the first probe. */
+  readonly idle: Milliseconds
+  readonly interval: Milliseconds
+  /** Unanswered probes that end the connection. */
+  readonly probes: number
+}
+
+export interface TcpSettings {
+  /** Receive buffer of a connection: at first, and the most that it may grow to. */
+  readonly receiveBufferBytes: number
+  readonly largestReceiveBufferBytes: number
+  /** Sent and not acknowledged, at most. */
+  readonly flightLimitBytes: number
+  /** What `send` of a flow takes before it says false, beyond what is in flight. */
+  readonly sendLimitBytes: number
+  readonly createCongestion: CreateCongestionControl
+  /** Holds small segments back while others are in flight (RFC 9293 3.7.4). */
+  readonly nagle: boolean
+  readonly keepAlive: KeepAlive | undefined
+  /** 2 MSL (RFC 9293 3.4.2), by default as short as Linux has it. */
+  readonly timeWait: Milliseconds
+  /** A peer that answers nothing for so long is given up (RFC 9293 3.8.3: at least 100 seconds, SYN at least three minutes). */
+  readonly giveUpAfter: Milliseconds
+  readonly giveUpConnectAfter: Milliseconds
+  /** Options that are offered and taken (RFC 7323, RFC 2018). */
+  readonly windowScaling: boolean
+  readonly timestamps: boolean
+  readonly sack: boolean
+}
+
+export const defaultTcpSettings: TcpSettings = {
+  receiveBufferBytes: 128 * 1024,
+  largestReceiveBufferBytes: 6 * 1024 * 1024,
+  flightLimitBytes: 6 * 1024 * 1024,
+  sendLimitBytes: 256 * 1024,
+  createCongestion: (mssBytes) => new Cubic(mssBytes),
+  nagle: false,
+  keepAlive: undefined,
+  timeWait: 60_000,
+  giveUpAfter: 300_000,
+  giveUpConnectAfter: 180_000,
+  windowScaling: true,
+  timestamps: true,
+  sack: true,
+}
+
+/** The defaults where nothing else is given. */
+export function tcpSettings(given: Partial<TcpSettings> = {}): TcpSettings {
+  const known = Object.keys(defaultTcpSettings) as (keyof TcpSettings)[]
+  return { ...defaultTcpSettings, ...Object.fromEntries(known.filter((key) => given[key] !== undefined).map((key) => [key, given[key]])) }
+}
