@@ -83,8 +83,8 @@ async function onHost(project: PackedProject, use: (host: ExampleHost, example: 
   }
 }
 
-const callsSystem = new Set(['@tunnel/linux', '@tunnel/intercept-tproxy', 'ziti-tunnel'])
-const needRoot = new Set(['@tunnel/linux', '@tunnel/intercept-tproxy'])
+const callsSystem = new Set(['@tunnel/linux', '@tunnel/intercept-tproxy', '@tunnel/intercept-tun', 'ziti-tunnel'])
+const needRoot = new Set(['@tunnel/linux', '@tunnel/intercept-tproxy', '@tunnel/intercept-tun'])
 
 /** What the example of each README does. */
 const examples: Readonly<Record<string, (project: PackedProject, example: string) => Promise<void>>> = {
@@ -113,6 +113,12 @@ const examples: Readonly<Record<string, (project: PackedProject, example: string
   '@tunnel/intercept-tproxy': (project) => onHost(project, async (host, running) => {
     await host.serve('loopback', 8080, 'of our choice')
     await running.line(/intercepting tcp 203\.0\.113\.80:80 for service 'web'/)
+    expect(await host.curl('http://203.0.113.80/')).toBe('of our choice')
+  }),
+  '@tunnel/netstack': (project) => prints(project, /^hello\n$/),
+  '@tunnel/intercept-tun': (project) => onHost(project, async (host, running) => {
+    await host.serve('loopback', 8080, 'of our choice')
+    await running.line(/applied: \[/)
     expect(await host.curl('http://203.0.113.80/')).toBe('of our choice')
   }),
   'ziti-tunnel': (project) => prints(project, new RegExp(publishable.get('ziti-tunnel')!.version.replaceAll('.', '\\.'))),

@@ -2,12 +2,15 @@
  * A TCP/IP stack over any packet device. Nothing of Node is needed.
  *
  * ```ts
+ * import { createMemoryPipe, createNetstack } from '@tunnel/netstack'
+ *
  * const [left, right] = createMemoryPipe({ mtu: 1500 })
  * const server = createNetstack({ device: right, addresses: ['10.0.0.2'] })
  * server.onConnect((request) => {
- *   const flow = request.accept() // only now the SYN is answered
+ *   const flow = request.accept() // only now the SYN is answered: request.refuse('reset') is possible too
  *   flow.attach({ data: (chunk, hold) => flow.send(chunk, hold()), end: () => flow.end(), drain() {}, close() {} })
  * })
+ *
  * const client = createNetstack({ device: left, addresses: ['10.0.0.1'] })
  * const flow = await client.connect({ address: '10.0.0.2', port: 7 })
  * flow.attach({ data: (chunk) => console.log(new TextDecoder().decode(chunk)), end() {}, drain() {}, close() {} })
