@@ -1,6 +1,6 @@
 import type { HostChange } from '@tunnel/flow'
 import type { HostState, Route } from '@tunnel/linux'
-import type { Prefix } from './address/prefix.ts'
+import type { Prefix } from '@tunnel/flow'
 import { compareBoxes, createBoxFinder, type Destination } from './boxes/box.ts'
 import { emptyTarget, type Firewall } from './firewall/firewall.ts'
 import type { LiveFlows } from './flows/live-flows.ts'

@@ -1,5 +1,5 @@
 import type { HostChange } from '@tunnel/flow'
-import { families } from './address/prefix.ts'
+import { families } from '@tunnel/flow'
 import { planChains } from './firewall/iptables-firewall.ts'
 import type { ListenerPorts } from './firewall/firewall.ts'
 import { missingIn } from './missing-in.ts'

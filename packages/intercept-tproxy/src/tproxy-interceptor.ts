@@ -1,7 +1,7 @@
 import type { ApplyReport, Interceptor, InterceptTable } from '@tunnel/core/contracts'
 import { isCodedError, silentLog, systemClock, type Clock, type HostChange, type Log, type Milliseconds, type TcpRequest, type UdpRequest } from '@tunnel/flow'
 import { openRouteControl, type RouteControl } from '@tunnel/linux'
-import { families, parsePrefix } from './address/prefix.ts'
+import { families, parsePrefix } from '@tunnel/flow'
 import { applyTarget } from './apply-target.ts'
 import type { Firewall } from './firewall/firewall.ts'
 import { hasIp6tables } from './firewall/iptables-firewall.ts'

@@ -1,7 +1,7 @@
 import type { ApplyReport, Interceptor, InterceptTable } from '@tunnel/core/contracts'
 import { isCodedError, silentLog, systemClock, type Endpoint, type HostChange, type Log, type TcpRequest, type UdpRequest } from '@tunnel/flow'
 import { openSocketDiag, ownMark, ownMask, planRoute, planRule, type Rule, type SocketDiag } from '@tunnel/linux'
-import { contains, families, formatPrefix, parsePrefix, type Prefix } from './address/prefix.ts'
+import { contains, families, formatPrefix, parsePrefix, type Prefix } from '@tunnel/flow'
 import { AbandonWatch } from './flows/abandon-watch.ts'
 import { FlowLedger } from './flows/flow-ledger.ts'
 import { TrackedTcpRequest, TrackedUdpRequest } from './flows/tracked-request.ts'

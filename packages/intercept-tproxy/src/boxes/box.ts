@@ -1,5 +1,5 @@
 import { formatEndpoint, type Endpoint, type Protocol } from '@tunnel/flow'
-import { contains, formatAddress, parsePrefix, type AddressRange } from '../address/prefix.ts'
+import { contains, formatAddress, parsePrefix, type AddressRange } from '@tunnel/flow'
 import { missingIn } from '../missing-in.ts'
 import type { Interval } from './intervals.ts'
 

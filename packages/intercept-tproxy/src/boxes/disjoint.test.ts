@@ -1,6 +1,6 @@
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
-import { parsePrefix, prefixOf, type AddressRange, type Prefix } from '../address/prefix.ts'
+import { parsePrefix, prefixOf, type AddressRange, type Prefix } from '@tunnel/flow'
 import { byKey, compareBoxes, type Box } from './box.ts'
 import { disjointBoxes, type Wish } from './disjoint.ts'
 

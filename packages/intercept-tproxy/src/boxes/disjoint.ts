@@ -1,5 +1,5 @@
 import type { Protocol } from '@tunnel/flow'
-import { contains, overlaps, type AddressRange, type Prefix } from '../address/prefix.ts'
+import { contains, overlaps, type AddressRange, type Prefix } from '@tunnel/flow'
 import { createBox, type Box } from './box.ts'
 import { subtract, unite, type Interval, type Intervals } from './intervals.ts'
 

@@ -1,4 +1,4 @@
-import type { Prefix } from '../address/prefix.ts'
+import type { Prefix } from '@tunnel/flow'
 import type { Box } from '../boxes/box.ts'
 import type { LingeringFlow } from '../flows/live-flows.ts'
 import type { Claim } from '../wanted/claim.ts'

@@ -13,7 +13,7 @@ import {
   type IptablesRule,
   type OwnedChain,
 } from '@tunnel/linux'
-import { families, type Family } from '../address/prefix.ts'
+import { families, type Family } from '@tunnel/flow'
 import type { Numbers } from '../wanted/numbers.ts'
 import type { Firewall, FirewallTarget, ListenerPorts } from './firewall.ts'
 import { interceptRules, outputRules, ownTrafficRule, refusalRules, type ChainRules } from './iptables-rules.ts'

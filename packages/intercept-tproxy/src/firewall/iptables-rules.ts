@@ -1,5 +1,5 @@
 import { ownMark, ownMask, type IptablesRule, type MarkTarget, type TproxyTarget } from '@tunnel/linux'
-import { overlaps, parsePrefix, type Family, type Prefix } from '../address/prefix.ts'
+import { overlaps, parsePrefix, type Family, type Prefix } from '@tunnel/flow'
 import { mayMeetReplies, type Claim } from '../wanted/claim.ts'
 import type { Numbers } from '../wanted/numbers.ts'
 import type { FirewallTarget, ListenerPorts } from './firewall.ts'

@@ -1,5 +1,5 @@
 import { addElements, deleteElements, type NftChange, type NftSet, type SetElement } from '@tunnel/linux'
-import { formatAddress, type AddressRange } from '../address/prefix.ts'
+import { formatAddress, type AddressRange } from '@tunnel/flow'
 import { compareBoxes, type Box } from '../boxes/box.ts'
 import type { LingeringFlow } from '../flows/live-flows.ts'
 import { nftSets } from './nftables-rules.ts'

@@ -1,6 +1,6 @@
 import { createVirtualClock } from '@tunnel/flow/testing'
 import { describe, expect, it } from 'vitest'
-import { parsePrefix } from '../address/prefix.ts'
+import { parsePrefix } from '@tunnel/flow'
 import { createBox } from '../boxes/box.ts'
 import { LiveFlows, type FlowEnds } from './live-flows.ts'
 

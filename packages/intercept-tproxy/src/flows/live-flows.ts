@@ -1,5 +1,5 @@
 import { formatEndpoint, type Clock, type Endpoint, type Milliseconds, type Protocol } from '@tunnel/flow'
-import { overlaps, parsePrefix, type Family, type Prefix } from '../address/prefix.ts'
+import { overlaps, parsePrefix, type Family, type Prefix } from '@tunnel/flow'
 import { createBoxFinder, type Box } from '../boxes/box.ts'
 
 /** The two ends of a flow that we took. */

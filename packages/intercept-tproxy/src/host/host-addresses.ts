@@ -1,4 +1,4 @@
-import { contains, parsePrefix, type Family, type Prefix } from '../address/prefix.ts'
+import { contains, parsePrefix, type Family, type Prefix } from '@tunnel/flow'
 
 /** What interception must know of the host, at one moment. */
 export interface HostAddresses {

@@ -1,7 +1,7 @@
 import { readFileSync } from 'node:fs'
 import { isCodedError, type HostChange, type Log } from '@tunnel/flow'
 import { inputOpeningChain, openIptables, planChainRepair, planInputOpening, renderRestore, type HostState, type InputOpening } from '@tunnel/linux'
-import type { Family } from '../address/prefix.ts'
+import type { Family } from '@tunnel/flow'
 import type { Numbers } from '../wanted/numbers.ts'
 
 export interface LanOptions {

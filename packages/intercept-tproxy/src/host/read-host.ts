@@ -1,5 +1,5 @@
 import { ownMark, type LinkAddress, type RouteControl } from '@tunnel/linux'
-import type { Family } from '../address/prefix.ts'
+import type { Family } from '@tunnel/flow'
 import type { HostAddresses } from './host-addresses.ts'
 
 /** Any address of the internet: where the kernel would send it says which address this host shows to others. */

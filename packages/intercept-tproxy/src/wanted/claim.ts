@@ -1,7 +1,7 @@
 import type { WantedIntercept } from '@tunnel/core/contracts'
 import { formatEndpoint, type Protocol } from '@tunnel/flow'
 import { prefixOfPattern } from '../address/pattern-prefix.ts'
-import { formatPrefix, type Prefix } from '../address/prefix.ts'
+import { formatPrefix, type Prefix } from '@tunnel/flow'
 import type { Wish } from '../boxes/disjoint.ts'
 import type { Interval } from '../boxes/intervals.ts'
 

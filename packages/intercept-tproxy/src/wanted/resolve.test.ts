@@ -6,7 +6,7 @@ import { tableOf, wanted } from '../testing-host/wanted.ts'
 import { numbersOf } from './numbers.ts'
 import { resolveTable } from './resolve.ts'
 import { routesOf, rulesFor } from './routing.ts'
-import { parsePrefix } from '../address/prefix.ts'
+import { parsePrefix } from '@tunnel/flow'
 
 const host: HostAddresses = { own: ['192.0.2.1', '2001:db8::1', '127.0.0.1', 'fe80::1'], ipv6: true, source: { 4: '192.0.2.1', 6: '2001:db8::1' } }
 const own = ownPrefixes(host)

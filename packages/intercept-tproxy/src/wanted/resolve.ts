@@ -1,7 +1,7 @@
 import type { ApplyReport, InterceptTable, WantedIntercept } from '@tunnel/core/contracts'
 import { toCodedError, type CodedError } from '@tunnel/flow'
 import { nameOfPattern, prefixOfPattern } from '../address/pattern-prefix.ts'
-import { contains, formatPrefix, overlaps, parsePrefix, type Prefix } from '../address/prefix.ts'
+import { contains, formatPrefix, overlaps, parsePrefix, type Prefix } from '@tunnel/flow'
 import { cannotIntercept } from '../tproxy-error.ts'
 import { claimsOf, describeClaim, type Claim } from './claim.ts'
 

@@ -1,5 +1,5 @@
 import { ownMark, ownMask, type Route, type Rule } from '@tunnel/linux'
-import { contains, type Prefix } from '../address/prefix.ts'
+import { contains, type Prefix } from '@tunnel/flow'
 import type { Claim } from './claim.ts'
 import type { HostAddresses } from '../host/host-addresses.ts'
 import type { Numbers } from './numbers.ts'

@@ -1,5 +1,5 @@
 import type { ApplyReport, InterceptTable } from '@tunnel/core/contracts'
-import type { Prefix } from '../address/prefix.ts'
+import type { Prefix } from '@tunnel/flow'
 import { byKey, type Box } from '../boxes/box.ts'
 import { disjointBoxes, type Wish } from '../boxes/disjoint.ts'
 import { holesOf, ownPrefixes, type HostAddresses } from '../host/host-addresses.ts'

@@ -1,5 +1,5 @@
 import type { WantedIntercept } from '@tunnel/core/contracts'
-import { prefixOf, type Prefix } from './prefix.ts'
+import { prefixOf, type Prefix } from '@tunnel/flow'
 
 export type AddressPattern = WantedIntercept['intercept']['addresses'][number]
 

@@ -1,4 +1,4 @@
-import { contains, type Prefix } from '../address/prefix.ts'
+import { contains, type Prefix } from '@tunnel/flow'
 import type { Claim } from '../wanted/claim.ts'
 
 /** What is routed into the link. */

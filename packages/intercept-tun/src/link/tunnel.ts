@@ -1,7 +1,7 @@
 import { isCodedError, toCodedError, type CodedError } from '@tunnel/flow'
 import { openRouteControl, openTunDevice, type LinkAddress, type Route, type RouteControl, type TunDevice } from '@tunnel/linux'
 import { createNetstack, type Netstack, type NetstackOptions } from '@tunnel/netstack'
-import { addressBits, formatAddress } from '../address/prefix.ts'
+import { addressBits, formatAddress } from '@tunnel/flow'
 import type { TunInterceptorOptions } from '../tun-options.ts'
 import type { Destination } from './destination.ts'
 

@@ -1,7 +1,7 @@
 import type { InterceptTable, WantedIntercept } from '@tunnel/core/contracts'
 import type { Protocol } from '@tunnel/flow'
 import type { AddressPattern } from '../address/pattern-prefix.ts'
-import { addressBits, formatAddress, parsePrefix } from '../address/prefix.ts'
+import { addressBits, formatAddress, parsePrefix } from '@tunnel/flow'
 
 export interface WantedOptions {
   /** Addresses, ranges, names. */

@@ -1,5 +1,5 @@
 import type { Endpoint, Protocol } from '@tunnel/flow'
-import { contains, parsePrefix, type Prefix } from '../address/prefix.ts'
+import { contains, parsePrefix, type Prefix } from '@tunnel/flow'
 import type { Claim } from './claim.ts'
 
 export interface Ends {
