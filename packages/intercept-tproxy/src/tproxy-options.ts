@@ -1,4 +1,4 @@
-import type { Clock, Log, Milliseconds } from '@tunnel/flow'
+import type { Clock, Log, UdpIdle } from '@tunnel/flow'
 import type { HostState } from '@tunnel/linux'
 import type { FirewallForm } from './wanted/routing.ts'
 
@@ -18,21 +18,11 @@ export interface TproxyInterceptorOptions {
   /** Of the listeners on loopback; chosen by the kernel by default. */
   readonly bindPort?: number
   /** After how much silence a UDP session to a port ends. Default 5 s for port 53, else 5 minutes. */
-  readonly udpIdle?: Milliseconds | ((port: number) => Milliseconds)
+  readonly udpIdle?: UdpIdle
   /** Datagrams that wait in each session until it is accepted; more are dropped. Default 16. */
   readonly udpQueue?: number
-  /** UDP sessions; datagrams of further clients are dropped. Default 4096. */
+  /** UDP sessions; for one more, the longest idle ends. Default 4096. */
   readonly udpSessions?: number
   readonly log?: Log
   readonly clock?: Clock
-}
-
-const minutes = 60_000
-const dnsPort = 53
-const dnsIdle: Milliseconds = 5_000
-
-export function idleByPort(idle: TproxyInterceptorOptions['udpIdle']): (port: number) => Milliseconds {
-  if (typeof idle === 'function') return idle
-  const others = idle ?? 5 * minutes
-  return (port) => (port === dnsPort ? Math.min(dnsIdle, others) : others)
 }

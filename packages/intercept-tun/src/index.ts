@@ -27,7 +27,7 @@
  *
  * @module
  */
-export type { TunDatagram, TunDatagramPort } from './link/ports.ts'
+export type { TunDatagram, TunDatagramPort, TunListener } from './link/ports.ts'
 export type { TunErrorCode } from './tun-error.ts'
 export { createTunInterceptor, type TunInterceptor, type TunStats } from './tun-interceptor.ts'
 export type { TunInterceptorOptions } from './tun-options.ts'

@@ -240,6 +240,62 @@ describe.skipIf(noNetwork)('in a network of its own', () => {
     expect(await lost).toBe('ECONNRESET')
   })
 
+  it('goes on trying while it cannot be made', async () => {
+    let broken = false
+    const { tun, logged } = await world({ through: (device) => {
+      if (broken) throw new Error('no TUN now')
+      return device
+    } })
+    await tun.apply(tableOf(wanted('web', { to: '203.0.113.5', ports: 80 })))
+    broken = true
+    ip('link del tun0')
+    await until(() => logged.some((line) => line.startsWith('error ')))
+    expect(await refusal(80, '203.0.113.5')).not.toBe('connected')
+    broken = false
+    await until(() => ip('route show table 3133760').includes('203.0.113.5'))
+    expect(logged.filter((line) => /^(warn|error) /.test(line))).toEqual([expect.stringMatching(/^warn .* is gone/), expect.stringMatching(/^error failed to open tun interface .*no TUN now/)])
+    expect(await nc('203.0.113.5', 80)).toBe(echoed('203.0.113.5', 80))
+  })
+
+  it('switches the link on again, with all it had, and connections go on', async () => {
+    const { tun, logged } = await world({ addressesOf: () => pool, poolRanges: pool })
+    await tun.apply(tableOf(wanted('web', { to: ['203.0.113.5', '10.7.0.0/16', 'fd09::5', '*.ziti'], ports: 80 })))
+    const socket = await connected(80, '203.0.113.5')
+    const state = () => [ip('-o addr show dev tun0'), ip('route show table 3133760'), ip('-6 route show table 3133760')].join('').replaceAll(/ +valid_lft.*| proto \S+| error \S+/g, '')
+    const before = state()
+    ip('link set tun0 down')
+    await until(() => state() === before)
+    expect(logged.filter((line) => line.startsWith('warn '))).toEqual([expect.stringMatching(/^warn somebody switched tun0 off: it is on again, with \d+ of our addresses/)])
+    let heard = ''
+    socket.on('data', (chunk) => void (heard += String(chunk)))
+    socket.write('and on')
+    await until(() => heard.endsWith('and on'))
+    socket.destroy()
+    for (const address of ['203.0.113.5', '10.7.8.9', 'fd09::5', '100.99.1.2']) expect(await nc(address, 80)).toBe(echoed(address, 80))
+  })
+
+  it('puts back addresses, routes and rules that somebody removes, and says it once a minute', async () => {
+    const { tun, logged } = await world()
+    await tun.apply(tableOf(wanted('web', { to: ['203.0.113.5', '10.7.0.0/16', 'fd09::5'], ports: 80 })))
+    const state = () => [ip('-o addr show dev tun0'), ip('route show table 3133760'), ip('-6 route show table 3133760'), ip('rule'), ip('-6 rule')].join('').replaceAll(/ +valid_lft.*/g, '')
+    // The kernel's own link-local address is not ours.
+    const lines = () => state().split('\n').filter((line) => !line.includes('fe80:')).toSorted()
+    const before = lines()
+    for (const change of ['route flush table 3133760', '-6 route flush table 3133760', 'rule del pref 100', '-6 rule del pref 100', 'addr flush dev tun0']) {
+      ip(change)
+      await until(() => lines().join() === before.join())
+    }
+    expect(logged.filter((line) => line.startsWith('warn '))).toEqual([expect.stringMatching(/^warn somebody removed \d+ of our addresses, routes and rules: they are restored/)])
+    for (const address of ['203.0.113.5', '10.7.8.9', 'fd09::5']) expect(await nc(address, 80)).toBe(echoed(address, 80))
+  })
+
+  it('takes the place of an instance of which only rules are left', async () => {
+    ip('rule add pref 100 not fwmark 0x7a690000/0xffff0000 lookup 3133760')
+    const { tun } = await world()
+    expect(await tun.apply(tableOf(wanted('web', { to: '203.0.113.5', ports: 80 })))).toMatchObject({ failed: [] })
+    expect(await nc('203.0.113.5', 80)).toBe(echoed('203.0.113.5', 80))
+  })
+
   it('lives beside a second instance', async () => {
     const first = await world()
     const second = await world({ slot: 1 })
@@ -254,7 +310,7 @@ describe.skipIf(noNetwork)('in a network of its own', () => {
 
   it('has UDP ports inside the tunnel, so that a DNS server needs none of this host', async () => {
     const { tun, seen } = await world({ poolRanges: pool })
-    const port = tun.openUdp({ address: '100.64.0.2', port: 53 })
+    const port = await tun.openUdp({ address: '100.64.0.2', port: 53 })
     port.start((batch) => {
       // Any question is answered by REFUSED.
       for (const { data, from } of batch) port.send(Buffer.concat([data.subarray(0, 2), Buffer.from([0x81, 0x05]), data.subarray(4)]), from)
@@ -264,11 +320,37 @@ describe.skipIf(noNetwork)('in a network of its own', () => {
     ip('link del tun0')
     await until(() => ip('route show table 3133760').includes('100.64.0.2'))
     expect(await ask()).toContain('status: REFUSED')
-    expect(() => tun.openUdp({ address: '100.64.0.2', port: 53 })).toThrow(expect.objectContaining({ code: 'netstack.in-use' }))
+    await expect(tun.openUdp({ address: '100.64.0.2', port: 53 })).rejects.toMatchObject({ code: 'netstack.in-use' })
     expect(await ask()).toContain('status: REFUSED')
     port.close()
     await until(() => !ip('route show table all').includes('100.64.0.2'))
     expect(seen()).toEqual([])
+  })
+
+  it('has TCP ports there too, also after the link was made again', async () => {
+    const { tun, seen } = await world({ poolRanges: pool })
+    const port = await tun.listen({ address: '100.64.0.2', port: 53 }, (flow) => {
+      flow.attach({ data: (chunk) => void flow.send(chunk.slice()), end: () => flow.end(), drain: () => {}, close: () => {} })
+    })
+    expect(await nc('100.64.0.2', 53, 'question')).toBe('question')
+    ip('link del tun0')
+    await until(() => ip('route show table 3133760').includes('100.64.0.2'))
+    expect(await nc('100.64.0.2', 53, 'again')).toBe('again')
+    await expect(tun.listen({ address: '100.64.0.2', port: 53 }, () => {})).rejects.toMatchObject({ code: 'netstack.in-use' })
+    port.close()
+    await until(() => !ip('route show table all').includes('100.64.0.2'))
+    expect(seen()).toEqual([])
+  })
+
+  it('ends UDP sessions by their port, and the longest idle for a new one', async () => {
+    const { tun } = await world({ udpIdle: (port) => (port === 53 ? 50 : 1_500), udpSessions: 2 })
+    await tun.apply(tableOf(wanted('udp', { to: '203.0.113.5', ports: [1, 65_535], protocols: ['udp'] })))
+    await udpEcho('203.0.113.5', 9, [3])
+    await udpEcho('203.0.113.5', 53, [3])
+    expect(tun.stats.udpSessions).toBe(2)
+    await until(() => tun.stats.udpSessions === 1)
+    for (const port of [10, 11, 12]) expect(await udpEcho('203.0.113.5', port, [3])).toEqual([3])
+    expect(tun.stats.udpSessions).toBe(2)
   })
 
   it('leaves nothing behind', async () => {

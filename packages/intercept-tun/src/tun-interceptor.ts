@@ -1,12 +1,12 @@
 import type { ApplyReport, Interceptor, InterceptTable } from '@tunnel/core/contracts'
-import { isCodedError, silentLog, systemClock, type Endpoint, type HostChange, type Log, type TcpRequest, type UdpRequest } from '@tunnel/flow'
+import { isCodedError, silentLog, systemClock, type Cancel, type Clock, type Endpoint, type Flow, type HostChange, type Log, type Milliseconds, type TcpRequest, type UdpRequest } from '@tunnel/flow'
 import { openSocketDiag, ownMark, ownMask, planRoute, planRule, type Rule, type SocketDiag } from '@tunnel/linux'
 import { contains, families, formatPrefix, parsePrefix, type Prefix } from '@tunnel/flow'
 import { AbandonWatch } from './flows/abandon-watch.ts'
 import { FlowLedger } from './flows/flow-ledger.ts'
 import { TrackedTcpRequest, TrackedUdpRequest } from './flows/tracked-request.ts'
 import { destinationsOf, type Destination } from './link/destination.ts'
-import { OwnPort, type TunDatagramPort } from './link/ports.ts'
+import { OwnDatagramPort, OwnListener, type OwnPort, type TunDatagramPort, type TunListener } from './link/ports.ts'
 import { Tunnel } from './link/tunnel.ts'
 import { missingIn } from './missing-in.ts'
 import { createTunError } from './tun-error.ts'
@@ -30,16 +30,22 @@ export interface TunInterceptor extends Interceptor {
   readonly link: string
   readonly stats: TunStats
   /**
-   * Opens a UDP port at an address that only this host can reach, through the link, for a DNS server of one's own. Throws `netstack.in-use`, and what the
+   * Opens a UDP port at an address that is reached through the link alone, for a DNS server of one's own. Rejects with `netstack.in-use`, and with what the
    * system says when the address cannot be routed.
    */
-  openUdp(at: Endpoint): TunDatagramPort
+  openUdp(at: Endpoint): Promise<TunDatagramPort>
+  /** The same for TCP: `onFlow` gets each connection, which is accepted by then. */
+  listen(at: Endpoint, onFlow: (flow: Flow) => void): Promise<TunListener>
 }
 
 const source = 'intercept/tun'
 /** As those of tproxy: 0x7a69, the high half of the own mark, in decimal. */
 const tableBase = 3_133_760
 const priorityBase = 100
+/** A link that cannot be made again now may be possible later. */
+const remakeAfter: Milliseconds = 1_000
+/** Who keeps changing what is ours is told of so often. */
+const tellingEvery: Milliseconds = 60_000
 
 /** Makes the link and the stack; nothing is intercepted before the first `apply`. Needs CAP_NET_ADMIN. Rejects with `tun.no-device`. */
 export async function createTunInterceptor(options: TunInterceptorOptions): Promise<TunInterceptor> {
@@ -50,6 +56,7 @@ class Tun implements TunInterceptor {
   readonly kind = 'tun'
   readonly #options: TunInterceptorOptions
   readonly #log: Log
+  readonly #clock: Clock
   readonly #pools: readonly Prefix[]
   readonly #table: number
   readonly #ledger: FlowLedger
@@ -65,11 +72,14 @@ class Tun implements TunInterceptor {
   #last: Promise<unknown> = Promise.resolve()
   #closed = false
   #ended = false
+  #cancelRemake: Cancel | undefined
+  #toldAt = Number.NEGATIVE_INFINITY
 
   constructor(options: TunInterceptorOptions) {
     const { log = silentLog, clock = systemClock, poolRanges = [], slot } = options
     this.#options = options
     this.#log = log
+    this.#clock = clock
     this.#pools = poolRanges.flatMap((text) => parsePrefix(text) ?? [])
     this.#table = tableBase + slot
     this.#ledger = new FlowLedger(clock, () => this.#flowEnded())
@@ -92,19 +102,31 @@ class Tun implements TunInterceptor {
     this.#handler = handler
   }
 
-  openUdp(at: Endpoint): TunDatagramPort {
-    const port = new OwnPort(at, this.#tunnel.stack, (closed) => {
-      this.#ports.delete(closed)
-      if (!this.#ended) this.#later(() => this.#settle())
+  openUdp(at: Endpoint): Promise<TunDatagramPort> {
+    return this.#openPort(new OwnDatagramPort(at, this.#portClosed))
+  }
+
+  listen(at: Endpoint, onFlow: (flow: Flow) => void): Promise<TunListener> {
+    return this.#openPort(new OwnListener(at, onFlow, this.#portClosed))
+  }
+
+  #openPort<Port extends OwnPort>(port: Port): Promise<Port> {
+    return this.#inTurn(async () => {
+      port.open(this.#tunnel.stack)
+      this.#ports.add(port)
+      const [refused] = this.#tunnel.moveTo(this.#needed(this.#claims))
+      if (refused) {
+        port.close()
+        throw refused.error
+      }
+      await this.#settleRules()
+      return port
     })
-    this.#ports.add(port)
-    const [refused] = this.#tunnel.moveTo(this.#needed(this.#claims))
-    if (refused) {
-      port.close()
-      throw refused.error
-    }
-    this.#later(() => this.#settleRules())
-    return port
+  }
+
+  readonly #portClosed = (port: OwnPort): void => {
+    this.#ports.delete(port)
+    if (!this.#ended) this.#later(() => this.#settle())
   }
 
   plan(wanted: InterceptTable): HostChange[] {
@@ -185,7 +207,7 @@ class Tun implements TunInterceptor {
 
   #open(): Tunnel {
     try {
-      const tunnel = new Tunnel({ settings: this.#options, table: this.#table, onGone: (error) => this.#gone(error.message) })
+      const tunnel = new Tunnel({ settings: this.#options, table: this.#table, onGone: (error) => this.#gone(error.message), onChange: () => this.#later(() => this.#repair()) })
       tunnel.stack.onConnect((request) => this.#request(request, (onEnd) => new TrackedTcpRequest(request, this.#watch, onEnd)))
       tunnel.stack.onDatagram((request) => this.#request(request, (onEnd) => new TrackedUdpRequest(request, onEnd)))
       return tunnel
@@ -206,14 +228,53 @@ class Tun implements TunInterceptor {
 
   /** Somebody has deleted the link. Its connections are lost; a new one takes its place. */
   #gone(why: string): void {
+    const gone = this.#tunnel
     this.#log('warn', `${source}.gone`, `${why}: making it again, open connections are lost`)
     this.#later(async () => {
-      await this.#tunnel.close()
-      if (this.#ended) return
+      if (this.#tunnel !== gone) return
+      await gone.close()
+      await this.#remake(gone)
+    })
+  }
+
+  /** Until it works: what takes /dev/net/tun away may bring it back. */
+  async #remake(gone: Tunnel): Promise<void> {
+    if (this.#ended || this.#tunnel !== gone) return
+    try {
       this.#tunnel = this.#open()
-      for (const port of this.#ports) port.open(this.#tunnel.stack)
-      if (this.#closed) this.#tunnel.device.unref()
-      await this.#settle()
+    } catch (error) {
+      if (!this.#cancelRemake) this.#log('error', `${source}.gone`, `${(error as Error).message}: services are not reached until it can be made again`)
+      this.#cancelRemake = this.#clock.after(remakeAfter, () => this.#later(() => this.#remake(gone)))
+      return
+    }
+    this.#cancelRemake = undefined
+    for (const port of this.#ports) port.open(this.#tunnel.stack)
+    if (this.#closed) this.#tunnel.device.unref()
+    await this.#settle()
+    this.#log('info', `${source}.gone`, `${this.link} is there again`)
+  }
+
+  /** Somebody may have switched the link off, or removed addresses, routes or rules of it. */
+  async #repair(): Promise<void> {
+    if (this.#ended || this.#cancelRemake) return
+    const repaired = this.#tunnel.repair()
+    if (!repaired) return this.#gone(`The TUN link ${this.link} is gone: somebody has moved it elsewhere`)
+    const restored = repaired.restored + (await this.#repairRules())
+    if (restored === 0 && !repaired.switchedOn) return
+    const now = this.#clock.now()
+    if (now - this.#toldAt < tellingEvery) return
+    this.#toldAt = now
+    const words = repaired.switchedOn ? `switched ${this.link} off: it is on again, with ${restored}` : `removed ${restored}`
+    this.#log('warn', `${source}.watch`, `somebody ${words} of our addresses, routes and rules${repaired.switchedOn ? '' : ': they are restored'}`)
+  }
+
+  /** They stand in the journal still. */
+  async #repairRules(): Promise<number> {
+    if (this.#rules.length === 0) return 0
+    return this.#options.host.hold(() => {
+      const missing = this.#tunnel.missingRules(this.#rules.map(ruleOf))
+      for (const rule of missing) this.#tunnel.addRule(rule)
+      return missing.length
     })
   }
 
@@ -231,6 +292,7 @@ class Tun implements TunInterceptor {
     await this.#settleRules()
     if (!this.#closed || this.#ledger.size > 0) return
     this.#ended = true
+    this.#cancelRemake?.()
     for (const port of this.#ports) port.close()
     this.#watch.close()
     this.#diag.close()
@@ -243,12 +305,25 @@ class Tun implements TunInterceptor {
     if (wanted === this.#rules.length > 0) return
     if (wanted) {
       const rules = this.#planRules()
-      await this.#options.host.apply(rules)
+      await this.#makeRules(rules)
       this.#rules = rules
     } else {
       const rules = this.#rules
       this.#rules = []
       await unlessRestored(this.#options.host.revert(rules))
+    }
+  }
+
+  /** An instance that was killed with its janitor and lost its journal (a container's) has left rules with our numbers, which are nobody's now. */
+  async #makeRules(rules: readonly HostChange[]): Promise<void> {
+    const { host } = this.#options
+    try {
+      await host.apply(rules)
+    } catch (error) {
+      if (!isCodedError(error, 'linux.exists')) throw error
+      await host.hold(() => this.#tunnel.removeRules(rules.map(ruleOf)))
+      this.#log('info', `${source}.apply`, 'a tunneler that died had left rules of this host: they are replaced')
+      await host.apply(rules)
     }
   }
 
@@ -273,6 +348,8 @@ class Tun implements TunInterceptor {
     this.#inTurn(work).catch((error: unknown) => this.#log('error', source, error instanceof Error ? error.message : String(error)))
   }
 }
+
+const ruleOf = ({ parameters }: HostChange): Rule => parameters as unknown as Rule
 
 function planClaim(kind: string, words: string, claim: Claim): HostChange {
   const { service, protocol, ports } = claim

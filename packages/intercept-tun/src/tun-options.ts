@@ -1,4 +1,4 @@
-import type { Clock, Log, Milliseconds } from '@tunnel/flow'
+import type { Clock, Log, PacketDevice, UdpIdle } from '@tunnel/flow'
 import type { HostState, TunOffloads } from '@tunnel/linux'
 
 export interface TunInterceptorOptions {
@@ -17,12 +17,14 @@ export interface TunInterceptorOptions {
   readonly addressesOf?: (name: string) => readonly string[]
   /** Ranges that names have their addresses from: one route for each. What is not intercepted there is refused. */
   readonly poolRanges?: readonly string[]
-  /** After how much silence a UDP session ends. Default 5 minutes. */
-  readonly udpIdle?: Milliseconds
+  /** After how much silence a UDP session to a port ends. Default 5 s for port 53, else 5 minutes. */
+  readonly udpIdle?: UdpIdle
   /** Datagrams that wait in each session until it is accepted; more are dropped. Default 16. */
   readonly udpQueue?: number
-  /** UDP sessions; datagrams of further clients are dropped. Default 4096. */
+  /** UDP sessions; for one more, the longest idle ends. Default 4096. */
   readonly udpSessions?: number
+  /** Put between the link and the stack: `withPcap`, `withTrace` or `withFaults` of `@tunnel/netstack`. Asked again when the link is made again. */
+  readonly through?: (device: PacketDevice) => PacketDevice
   readonly log?: Log
   readonly clock?: Clock
 }

@@ -1,6 +1,7 @@
 import type { Interceptor } from '@tunnel/core'
 import { createProxyInterceptor } from '@tunnel/intercept-proxy'
 import { createTunInterceptor } from '@tunnel/intercept-tun'
+import { idleOf } from '../options/udp-idle.ts'
 import { withListeners } from './named-interceptor.ts'
 import type { InterceptorParts } from './tproxy.ts'
 import { proxyBind } from './tproxy.ts'
@@ -13,7 +14,7 @@ export async function openTun({ host, slot, book, poolRanges, options, log }: In
     addresses: tunAddresses,
     addressesOf: (hostname) => book.addressesOf(hostname),
     poolRanges,
-    udpIdle: options.udpIdle.others,
+    udpIdle: idleOf(options.udpIdle),
     log,
   })
   return withListeners(interceptor, createProxyInterceptor({ bind: proxyBind, log }))

@@ -1,7 +1,7 @@
 import type { Server } from 'node:net'
-import type { Clock, Log, TcpRequest, UdpRequest } from '@tunnel/flow'
+import { udpIdleByPort, type Clock, type Log, type TcpRequest, type UdpRequest } from '@tunnel/flow'
 import type { FlowEnds, LiveFlows } from '../flows/live-flows.ts'
-import { idleByPort, type TproxyInterceptorOptions } from '../tproxy-options.ts'
+import type { TproxyInterceptorOptions } from '../tproxy-options.ts'
 import type { Listeners } from './open-listeners.ts'
 import { acceptFrom } from './tcp-listener.ts'
 import { UdpReceiver } from './udp-receiver.ts'
@@ -33,7 +33,7 @@ export class Intake {
     const { settings, flows, clock, log, wanted, listeners } = options
     this.#udp = new UdpReceiver(listeners.udp, {
       clock,
-      idle: idleByPort(settings.udpIdle),
+      idle: udpIdleByPort(settings.udpIdle),
       queue: settings.udpQueue ?? defaultUdpQueue,
       sessions: settings.udpSessions ?? defaultUdpSessions,
       replySockets,

@@ -57,14 +57,14 @@ describe('UDP sessions', () => {
     expect(udp.dropped).toBe(4)
   })
 
-  it('are bounded in number', () => {
-    const { arrives, requests, udp } = receiver({ sessions: 2 })
-    for (const port of [1, 2, 3]) arrives(port, 7)
-    expect(requests).toHaveLength(2)
-    expect(udp.dropped).toBe(1)
-    requests[0]!.refuse('reset')
-    arrives(3, 7)
-    expect(requests).toHaveLength(3)
+  it('are bounded in number: the longest idle makes room', () => {
+    const { arrives, requests, events, udp } = receiver({ sessions: 2 })
+    for (const port of [1, 2, 1, 3]) arrives(port, 7)
+    expect(events.filter((event) => event.startsWith('closed'))).toEqual(['closed 2 7'])
+    expect([requests.length, udp.sessions, udp.dropped]).toEqual([3, 2, 0])
+    requests[2]!.refuse('reset')
+    arrives(4, 7)
+    expect([requests.length, udp.sessions]).toEqual([4, 2])
   })
 
   it('keep 16 MiB together at most, however many they are, and have room again for others', async () => {

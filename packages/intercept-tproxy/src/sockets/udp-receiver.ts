@@ -10,6 +10,7 @@ export interface UdpReceiverOptions {
   readonly idle: (port: number) => Milliseconds
   /** Datagrams that wait in each session until it is accepted. */
   readonly queue: number
+  /** For one more, the one in which nothing has passed for longest ends. */
   readonly sessions: number
   readonly replySockets: number
   /** Whether datagrams without a session are still wanted there. */
@@ -29,6 +30,8 @@ export class UdpReceiver {
   readonly #options: UdpReceiverOptions
   readonly #replies: ReplySockets
   readonly #sessions = new Map<string, UdpSession>()
+  /** The longest idle first. */
+  readonly #byActivity = new Set<UdpSession>()
   readonly #room = { bytes: waitingBytes }
   #dropped = 0
   #stopped = false
@@ -45,7 +48,7 @@ export class UdpReceiver {
     return this.#sessions.size
   }
 
-  /** Datagrams for which there was no session left, or no place in a queue. */
+  /** Datagrams that nobody wanted, or that had no place in a queue. */
   get dropped(): number {
     return this.#sockets.reduce((sum, socket) => sum + socket.dropped, this.#dropped)
   }
@@ -63,36 +66,49 @@ export class UdpReceiver {
     for (const { data, from, to } of batch) {
       const key = `${from.address} ${from.port} ${to.address} ${to.port}`
       const session = this.#sessions.get(key)
-      if (session) session.received(data)
-      else if (!this.#stopped) this.#open(key, data, { address: from.address, port: from.port }, { address: to.address, port: to.port })
+      if (session) {
+        this.#touch(session)
+        session.received(data)
+      } else if (!this.#stopped) this.#open(key, data, { address: from.address, port: from.port }, { address: to.address, port: to.port })
     }
   }
 
   #open(key: string, datagram: Uint8Array, from: Endpoint, to: Endpoint): void {
     const { clock, idle, queue, sessions, wanted, onRequest, onOpened, onClosed } = this.#options
     const flow: FlowEnds = { protocol: 'udp', from, to }
-    if (this.#sessions.size >= sessions || !wanted(flow)) {
+    if (!wanted(flow)) {
       this.#dropped += 1
       return
     }
+    const [longestIdle] = this.#byActivity
+    if (this.#sessions.size >= sessions) longestIdle?.close()
     const session = new UdpSession({
       info: { protocol: 'udp', local: to, remote: from },
       clock,
       idle: idle(to.port),
       queue,
       room: this.#room,
-      transmit: (bytes) => !this.#closed && this.#replies.send(bytes, to, from),
+      transmit: (bytes) => {
+        this.#touch(session)
+        return !this.#closed && this.#replies.send(bytes, to, from)
+      },
       onDrop: () => (this.#dropped += 1),
       onClose: () => {
         this.#sessions.delete(key)
+        this.#byActivity.delete(session)
         onClosed(flow)
         this.#closeWhenIdle()
       },
     })
     this.#sessions.set(key, session)
+    this.#byActivity.add(session)
     onOpened(flow)
     session.received(datagram)
     onRequest(new UdpSessionRequest(session, { from, to }))
+  }
+
+  #touch(session: UdpSession): void {
+    if (this.#byActivity.delete(session)) this.#byActivity.add(session)
   }
 
   #closeWhenIdle(): void {

@@ -1,4 +1,4 @@
-import type { Endpoint } from '@tunnel/flow'
+import type { Endpoint, Flow } from '@tunnel/flow'
 import type { Netstack } from '@tunnel/netstack'
 
 export interface TunDatagram {
@@ -16,17 +16,28 @@ export interface TunDatagramPort {
   close(): void
 }
 
+/** A TCP port at an address inside the tunnel. What it has accepted goes on when it closes. */
+export interface TunListener {
+  readonly local: Endpoint
+  close(): void
+}
+
 /** A port of ours that is opened again when the stack is made again. */
-export class OwnPort implements TunDatagramPort {
+export interface OwnPort {
+  readonly local: Endpoint
+  open(stack: Netstack): void
+  close(): void
+}
+
+export class OwnDatagramPort implements OwnPort, TunDatagramPort {
   readonly local: Endpoint
   readonly #onClose: (port: OwnPort) => void
   #socket: ReturnType<Netstack['bind']> | undefined
   #receive: ((batch: readonly TunDatagram[]) => void) | undefined
 
-  constructor(local: Endpoint, stack: Netstack, onClose: (port: OwnPort) => void) {
+  constructor(local: Endpoint, onClose: (port: OwnPort) => void) {
     this.local = local
     this.#onClose = onClose
-    this.open(stack)
   }
 
   open(stack: Netstack): void {
@@ -45,6 +56,29 @@ export class OwnPort implements TunDatagramPort {
   close(): void {
     this.#socket?.close()
     this.#socket = undefined
+    this.#onClose(this)
+  }
+}
+
+export class OwnListener implements OwnPort, TunListener {
+  readonly local: Endpoint
+  readonly #onFlow: (flow: Flow) => void
+  readonly #onClose: (port: OwnPort) => void
+  #listener: ReturnType<Netstack['listen']> | undefined
+
+  constructor(local: Endpoint, onFlow: (flow: Flow) => void, onClose: (port: OwnPort) => void) {
+    this.local = local
+    this.#onFlow = onFlow
+    this.#onClose = onClose
+  }
+
+  open(stack: Netstack): void {
+    this.#listener = stack.listen(this.local, this.#onFlow)
+  }
+
+  close(): void {
+    this.#listener?.close()
+    this.#listener = undefined
     this.#onClose(this)
   }
 }

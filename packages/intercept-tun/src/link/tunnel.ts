@@ -1,14 +1,17 @@
-import { isCodedError, toCodedError, type CodedError } from '@tunnel/flow'
-import { openRouteControl, openTunDevice, type LinkAddress, type Route, type RouteControl, type TunDevice } from '@tunnel/linux'
+import { isCodedError, systemClock, toCodedError, udpIdleByPort, type CodedError } from '@tunnel/flow'
+import { openRouteControl, openTunDevice, type LinkAddress, type Route, type RouteControl, type Rule, type TunDevice } from '@tunnel/linux'
 import { createNetstack, type Netstack, type NetstackOptions } from '@tunnel/netstack'
 import { addressBits, formatAddress } from '@tunnel/flow'
 import type { TunInterceptorOptions } from '../tun-options.ts'
+import { ChangeWatch } from './change-watch.ts'
 import type { Destination } from './destination.ts'
 
 export interface TunnelOptions {
   readonly settings: TunInterceptorOptions
   readonly table: number
   readonly onGone: (error: CodedError) => void
+  /** Somebody may have changed what is ours: time to `repair`. */
+  readonly onChange: () => void
 }
 
 export interface Refusal {
@@ -19,7 +22,7 @@ export interface Refusal {
 const defaultAddresses = { v4: '169.254.1.1', v6: 'fd7a:6974:6900::1' }
 /** Of an address that is of no use to others, as the original gives it. */
 const hostScope = 254
-const defaultUdp = { idle: 300_000, queueLimit: 16, maxFlows: 4_096 }
+const defaultUdp = { queueLimit: 16, maxFlows: 4_096 }
 
 /**
  * The link, the stack behind it, and what is routed there. All of it ends with the descriptor: the kernel takes addresses and routes away with the link.
@@ -32,9 +35,10 @@ export class Tunnel {
   readonly #own: { readonly v4: string; readonly v6: string }
   readonly #table: number
   readonly #present = new Map<string, Destination>()
+  readonly #watch: ChangeWatch
 
-  constructor({ settings, table, onGone }: TunnelOptions) {
-    const { name, mtu, offloads, addresses = defaultAddresses } = settings
+  constructor({ settings, table, onGone, onChange }: TunnelOptions) {
+    const { name, mtu, offloads, addresses = defaultAddresses, clock = systemClock } = settings
     this.#own = addresses
     this.#table = table
     this.device = openTunDevice({ ...(name !== undefined && { name }), ...(mtu !== undefined && { mtu }), ...(offloads && { offloads }), onGone })
@@ -43,6 +47,7 @@ export class Tunnel {
       this.#control.addAddress(this.#address(4))
       this.ipv6 = this.#addIpv6()
       this.stack = createNetstack(stackOptions(this.device, settings))
+      this.#watch = new ChangeWatch({ control: this.#control, index: this.device.index, clock, onChange })
     } catch (error) {
       this.#control.close()
       void this.device.close()
@@ -79,9 +84,48 @@ export class Tunnel {
     return refused
   }
 
+  /** Makes again what somebody has taken from the link, and tells how much that was. `undefined`: the link itself is not there. */
+  repair(): { readonly switchedOn: boolean; readonly restored: number } | undefined {
+    const link = this.#control.links().find(({ index }) => index === this.device.index)
+    if (!link) return undefined
+    if (!link.up) this.#control.setLink(link.name, { up: true })
+    const addresses = this.#missingAddresses().filter((address) => unlessThere(() => this.#control.addAddress(address)))
+    const routes = this.#missingRoutes().filter((route) => unlessThere(() => this.#control.addRoutes([route])))
+    return { switchedOn: !link.up, restored: addresses.length + routes.length }
+  }
+
+  /** Those of `rules` that are not there. */
+  missingRules(rules: readonly Rule[]): Rule[] {
+    const present = new Set(this.#control.rules().map(ruleKey))
+    return rules.filter((rule) => !present.has(ruleKey(rule)))
+  }
+
+  /** Those of them that are there. */
+  removeRules(rules: readonly Rule[]): void {
+    const missing = new Set(this.missingRules(rules))
+    for (const rule of rules) if (!missing.has(rule)) this.#control.removeRule(rule)
+  }
+
+  addRule(rule: Rule): void {
+    this.#control.addRule(rule)
+  }
+
   async close(): Promise<void> {
+    this.#watch.close()
     this.#control.close()
     await this.stack.close()
+  }
+
+  #missingAddresses(): LinkAddress[] {
+    const peers = [...this.#present.values()].filter(({ peer }) => peer).map((destination) => this.#address(destination.prefix.family, destination))
+    const wanted = [this.#address(4), ...(this.ipv6 ? [this.#address(6)] : []), ...peers]
+    const present = new Set(this.#control.addresses().map(addressKey))
+    return wanted.filter((address) => !present.has(addressKey(address)))
+  }
+
+  #missingRoutes(): Route[] {
+    const present = new Set(this.#control.routes({ table: this.#table }).map(routeKey))
+    return [...this.#present.values()].map((destination) => this.routeOf(destination)).filter((route) => !present.has(routeKey(route)))
   }
 
   #add(cidr: string, destination: Destination): void {
@@ -133,11 +177,28 @@ export class Tunnel {
   }
 }
 
-function stackOptions(device: TunDevice, { clock, log, udpIdle, udpQueue, udpSessions }: TunInterceptorOptions): NetstackOptions {
+const addressKey = ({ device, address, peer }: LinkAddress): string => `${device} ${address} ${peer}`
+const routeKey = ({ family, destination, device }: Route): string => `${family} ${destination} ${device}`
+const ruleKey = ({ family, priority, table }: Rule): string => `${family} ${priority} ${table}`
+
+/** False: it is there, by another way of writing it. */
+function unlessThere(add: () => void): boolean {
+  try {
+    add()
+    return true
+  } catch (error) {
+    if (isCodedError(error, 'linux.exists')) return false
+    throw error
+  }
+}
+
+function stackOptions(device: TunDevice, settings: TunInterceptorOptions): NetstackOptions {
+  const { clock, log, udpIdle, udpQueue = defaultUdp.queueLimit, udpSessions = defaultUdp.maxFlows, through = (plain) => plain } = settings
   return {
-    device,
+    device: through(device),
     any: true,
-    udp: { idle: udpIdle ?? defaultUdp.idle, queueLimit: udpQueue ?? defaultUdp.queueLimit, maxFlows: udpSessions ?? defaultUdp.maxFlows },
+    // Programs of this host have one address together.
+    udp: { idle: udpIdleByPort(udpIdle), queueLimit: udpQueue, maxFlows: udpSessions, maxFlowsPerSource: udpSessions },
     // Whoever pings a service hears that the tunnel is there.
     ip: { answersEcho: () => true },
     ...(clock && { clock }),

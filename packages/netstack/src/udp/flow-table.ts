@@ -1,11 +1,16 @@
 import type { IpAddress } from '../wire/ip-address.ts'
 import type { UdpFlow, UdpPair } from './udp-flow.ts'
 
-/** Flows by their four numbers: a map by hash, and chains by reference. No text, no object for a lookup. */
+/**
+ * Flows by their four numbers: a map by hash, and chains by reference. No text, no object for a lookup. Those that others have begun also stand in a row, by
+ * how long nothing has passed in them.
+ */
 export class UdpFlowTable {
   readonly #byHash = new Map<number, UdpFlow>()
   readonly #secret: number
   readonly #flowsOf = new Map<number, number>()
+  #oldest: UdpFlow | undefined
+  #newest: UdpFlow | undefined
   size = 0
 
   constructor(secret: number) {
@@ -23,6 +28,21 @@ export class UdpFlowTable {
     flow.next = this.#byHash.get(hash)
     this.#byHash.set(hash, flow)
     this.#count(flow.pair.remote, 1)
+    if (flow.mayMakeRoom) this.#append(flow)
+  }
+
+  /** Something passes in it. */
+  touch(flow: UdpFlow): void {
+    if (!flow.mayMakeRoom || flow === this.#newest) return
+    this.#takeOut(flow)
+    this.#append(flow)
+  }
+
+  /** The one, of those that may make room for another, in which nothing has passed for longest: of one remote address, or of all. */
+  longestIdle(remote?: IpAddress): UdpFlow | undefined {
+    let flow = this.#oldest
+    while (flow && remote && !flow.pair.remote.equals(remote)) flow = flow.newer
+    return flow
   }
 
   remove(flow: UdpFlow): void {
@@ -37,6 +57,7 @@ export class UdpFlowTable {
       at.next = flow.next
     }
     flow.next = undefined
+    if (flow.mayMakeRoom) this.#takeOut(flow)
     this.#count(flow.pair.remote, -1)
   }
 
@@ -47,6 +68,23 @@ export class UdpFlowTable {
 
   *[Symbol.iterator](): Generator<UdpFlow> {
     for (const first of this.#byHash.values()) for (let flow: UdpFlow | undefined = first, next = flow.next; flow; flow = next, next = flow?.next) yield flow
+  }
+
+  #append(flow: UdpFlow): void {
+    flow.older = this.#newest
+    if (this.#newest) this.#newest.newer = flow
+    else this.#oldest = flow
+    this.#newest = flow
+  }
+
+  #takeOut(flow: UdpFlow): void {
+    const { older, newer } = flow
+    if (older) older.newer = newer
+    else this.#oldest = newer
+    if (newer) newer.older = older
+    else this.#newest = older
+    flow.older = undefined
+    flow.newer = undefined
   }
 
   #count(remote: IpAddress, change: number): void {

@@ -16,12 +16,21 @@ export interface UdpFlowOwner {
   readonly defer: (call: () => void) => void
   readonly transmit: (pair: UdpPair, datagram: Uint8Array) => boolean
   readonly onDrop: () => void
+  /** Something passes in it. */
+  readonly onActive: (flow: UdpFlow) => void
   readonly onClosed: (flow: UdpFlow) => void
   /** Runs a handler of the user, who may throw. */
   readonly call: (handler: () => void) => void
   /** Datagrams, and their bytes, that wait for `attach`. */
   readonly queueLimit: number
   readonly queueBytes: number
+}
+
+export interface UdpFlowSettings {
+  /** After how much silence it ends. */
+  readonly idle: Milliseconds
+  /** Somebody else has begun it: where there are too many, it ends for a new one. */
+  readonly mayMakeRoom: boolean
 }
 
 /** Datagrams between one local and one remote endpoint. */
@@ -31,8 +40,12 @@ export class UdpFlow implements DatagramFlow {
   dropped = 0
   /** ICMP errors that came back for what we sent. The flow stays open: who is unreachable now may be back in a moment. */
   unreachable = 0
-  /** The layer's own: the next flow with the same hash. */
+  readonly idle: Milliseconds
+  readonly mayMakeRoom: boolean
+  /** The layer's own: the next flow with the same hash, and the neighbours in the row by idleness. */
   next: UdpFlow | undefined
+  older: UdpFlow | undefined
+  newer: UdpFlow | undefined
   lastActive: Milliseconds
   readonly #owner: UdpFlowOwner
   #waiting: Uint8Array[] = []
@@ -41,8 +54,10 @@ export class UdpFlow implements DatagramFlow {
   #started = false
   #closing: { readonly error?: CodedError } | undefined
 
-  constructor(pair: UdpPair, owner: UdpFlowOwner) {
+  constructor(pair: UdpPair, owner: UdpFlowOwner, { idle, mayMakeRoom }: UdpFlowSettings) {
     this.pair = pair
+    this.idle = idle
+    this.mayMakeRoom = mayMakeRoom
     this.#owner = owner
     this.lastActive = owner.now()
     this.info = {
@@ -63,7 +78,7 @@ export class UdpFlow implements DatagramFlow {
       this.dropped += 1
       return false
     }
-    this.lastActive = this.#owner.now()
+    this.#active()
     return true
   }
 
@@ -80,12 +95,18 @@ export class UdpFlow implements DatagramFlow {
   /** A datagram for this flow, borrowed. */
   received(datagram: Uint8Array): void {
     if (this.#closing) return
-    this.lastActive = this.#owner.now()
+    this.#active()
     const handler = this.#handler
     if (handler && this.#started) return this.#owner.call(() => handler.message(datagram))
     if (this.#waiting.length >= this.#owner.queueLimit || this.#waitingBytes + datagram.length > this.#owner.queueBytes) return this.#owner.onDrop()
     this.#waiting.push(copyBytes(datagram))
     this.#waitingBytes += datagram.length
+  }
+
+  #active(): void {
+    if (this.#closing) return
+    this.lastActive = this.#owner.now()
+    this.#owner.onActive(this)
   }
 
   #start(handler: DatagramHandler): void {

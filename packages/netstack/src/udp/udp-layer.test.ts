@@ -106,10 +106,10 @@ describe.each([['IPv4', v4], ['IPv6', v6]])('requests over %s', (_, ends) => {
     udp.onRequest((request) => requests.push(request))
     for (let port = 1; port <= 10; port += 1) ip.ip.receive(buildUdp(ends, port, 53, text('x')))
     for (let port = 1; port <= 10; port += 1) ip.ip.receive(buildUdp({ ...ends, from: ends === v4 ? '10.0.0.9' : '2001:db8::9' }, port, 53, text('x')))
-    expect([requests.length, udp.flows, ip.ip.drops.of('udp.flow-limit')]).toEqual([5, 5, 15])
-    const first = requests[0]!.accept()
-    for (const words of ['y', 'z']) ip.ip.receive(buildUdp(ends, 1, 53, text(words)))
-    ip.ip.receive(buildUdp(ends, 2, 53, new Uint8Array(101)))
+    expect([requests.length, udp.flows, ip.ip.drops.of('udp.flow-limit')]).toEqual([20, 5, 15])
+    const first = requests[19]!.accept()
+    for (const words of ['y', 'z']) ip.ip.receive(buildUdp({ ...ends, from: requests[19]!.from.address }, 10, 53, text(words)))
+    ip.ip.receive(buildUdp({ ...ends, from: requests[19]!.from.address }, 9, 53, new Uint8Array(101)))
     expect(ip.ip.drops.of('udp.queue')).toBe(2)
     const calls = watch(first)
     run()
@@ -117,7 +117,24 @@ describe.each([['IPv4', v4], ['IPv6', v6]])('requests over %s', (_, ends) => {
     first.close()
     expect(udp.flows).toBe(4)
     ip.ip.receive(buildUdp(ends, 99, 53, text('x')))
-    expect(requests.length).toBe(6)
+    expect([requests.length, udp.flows]).toEqual([21, 5])
+  })
+
+  it('make room for new ones where there are too many: the longest idle first, of the crowded source first, and none of the program\'s own', () => {
+    const { host: ip, udp, run, requests } = host({ maxFlows: 4, maxFlowsPerSource: 2 })
+    udp.onRequest((request) => requests.push(request))
+    const own = watch(udp.connect({ address: ends === v4 ? '10.0.0.7' : '2001:db8::7', port: 9 }))
+    const from = (last: number): string => (ends === v4 ? `10.0.0.${last}` : `2001:db8::${last}`)
+    const says = (last: number, port: number): void => ip.ip.receive(buildUdp({ ...ends, from: from(last) }, port, 53, text('x')))
+    for (const [last, port] of [[2, 1], [2, 2], [3, 1]] as const) says(last, port)
+    const calls = requests.map((request) => watch(request.accept()))
+    const ended = (): boolean[] => (run(), calls.map((each) => each.includes('close undefined')))
+    says(2, 1)
+    says(2, 3)
+    expect(ended()).toEqual([false, true, false])
+    says(4, 1)
+    expect(ended()).toEqual([false, true, true])
+    expect([own, udp.flows, requests.length]).toEqual([[], 4, 5])
   })
 })
 
@@ -139,6 +156,21 @@ describe('flows', () => {
     udp.expire(1900)
     run()
     expect([calls, udp.flows, udp.nextWake()]).toEqual([['close undefined'], 0, undefined])
+  })
+
+  it('close sooner at some ports than at others, also when those come later', () => {
+    const { host: ip, udp, run } = host({ idle: (port) => (port === 53 ? 50 : 1000) })
+    udp.onRequest((request) => void request.accept())
+    const long = watch(udp.connect({ address: '10.0.0.2', port: 1 }))
+    ip.now = 100
+    const short = watch(udp.connect({ address: '10.0.0.2', port: 53 }))
+    ip.ip.receive(buildUdp(v4, 40_000, 53, text('x')))
+    run()
+    expect(udp.nextWake()).toBe(150)
+    ip.now = 150
+    udp.expire(150)
+    run()
+    expect([long, short, udp.flows, udp.nextWake()]).toEqual([[], ['close undefined'], 1, 1000])
   })
 
   it('use other ports, and free ones: chosen by chance', () => {

@@ -7,19 +7,22 @@ import { ipProtocol, type IpPacket } from '../wire/ip-packet.ts'
 import { transportSumIsGood } from '../wire/transport-sum.ts'
 import { encodeDatagramHeader, parseDatagram, udpChecksumOffset, udpHeaderBytes, type Datagram } from '../wire/udp.ts'
 import { UdpFlowTable } from './flow-table.ts'
-import { UdpFlow, type UdpFlowOwner, type UdpPair } from './udp-flow.ts'
+import { UdpFlow, type UdpFlowOwner, type UdpFlowSettings, type UdpPair } from './udp-flow.ts'
 import { UdpFlowRequest } from './udp-request.ts'
 import { UdpSocket, type UdpSocketOptions } from './udp-socket.ts'
 
 export interface UdpLimits {
-  /** Flows in all, and with one remote address; what would begin one more is dropped and counted. Defaults: 8192 and 4096. */
+  /**
+   * Flows in all, and with one remote address. For one more that somebody else begins, the one of theirs ends in which nothing has passed for longest, and is
+   * counted. Defaults: 8192 and 4096.
+   */
   readonly maxFlows?: number
   readonly maxFlowsPerSource?: number
   /** Datagrams, and their bytes, that wait in a flow until it is attached. Defaults: 64 and 256 KiB. */
   readonly queueLimit?: number
   readonly queueBytes?: number
-  /** A flow in which nothing passes for so long is closed. Default: five minutes (RFC 4787 4.3). */
-  readonly idle?: Milliseconds
+  /** A flow in which nothing passes for so long is closed; by the port that was asked for, if it is a function. Default: five minutes (RFC 4787 4.3). */
+  readonly idle?: Milliseconds | ((port: number) => Milliseconds)
 }
 
 export interface UdpLayerOptions extends UdpLimits {
@@ -42,7 +45,7 @@ export class UdpLayer implements Transport {
   readonly #options: UdpLayerOptions
   readonly #maxFlows: number
   readonly #maxFlowsPerSource: number
-  readonly #idle: Milliseconds
+  readonly #idleOf: (port: number) => Milliseconds
   readonly #handlerFailed: (error: unknown) => void
   readonly #flows: UdpFlowTable
   readonly #owner: UdpFlowOwner
@@ -58,7 +61,7 @@ export class UdpLayer implements Transport {
     this.#options = options
     this.#maxFlows = maxFlows
     this.#maxFlowsPerSource = maxFlowsPerSource
-    this.#idle = idle
+    this.#idleOf = typeof idle === 'function' ? idle : () => idle
     this.#handlerFailed = options.handlerFailed ?? throwLater
     this.#flows = new UdpFlowTable(Math.floor(random() * 2 ** 31))
     this.#owner = {
@@ -66,6 +69,7 @@ export class UdpLayer implements Transport {
       defer,
       transmit: (pair, datagram) => this.#transmit(pair.local, pair.localPort, pair.remote, pair.remotePort, datagram),
       onDrop: () => ip.drops.count('udp.queue'),
+      onActive: (flow) => this.#flows.touch(flow),
       onClosed: (flow) => this.#flows.remove(flow),
       call: (handler) => this.#call(handler),
       queueLimit: options.queueLimit ?? 64,
@@ -91,7 +95,7 @@ export class UdpLayer implements Transport {
     if (this.#flows.size >= this.#maxFlows) throw limitError(this.#maxFlows)
     const localPort = from.port ?? this.#freePort((port) => !this.#sockets.has(port) && !this.#flows.find(local, port, remote, to.port))
     if (this.#flows.find(local, localPort, remote, to.port)) throw inUseError(localPort)
-    return this.#addFlow({ local, localPort, remote, remotePort: to.port })
+    return this.#addFlow({ local, localPort, remote, remotePort: to.port }, { idle: this.#idleOf(to.port), mayMakeRoom: false })
   }
 
   /** Takes a port. Throws `netstack.address`, `netstack.in-use`. */
@@ -145,12 +149,23 @@ export class UdpLayer implements Transport {
       icmp.unreachable(packet.bytes, 'port-unreachable')
       return
     }
-    if (this.#flows.size >= this.#maxFlows || this.#flows.countOf(packet.source) >= this.#maxFlowsPerSource) return drops.count('udp.flow-limit')
+    if (!this.#makeRoom(packet.source)) return
     const { destinationPort: localPort, sourcePort: remotePort } = datagram
-    const flow = this.#addFlow({ local: packet.destination, localPort, remote: packet.source, remotePort })
+    const pair = { local: packet.destination, localPort, remote: packet.source, remotePort }
+    const flow = this.#addFlow(pair, { idle: this.#idleOf(localPort), mayMakeRoom: true })
     flow.received(datagram.payload)
     const quote = quoteOf(packet)
     this.#call(() => onRequest(new UdpFlowRequest(flow, (reason) => icmp.unreachable(quote, reason === 'reset' ? 'port-unreachable' : reason))))
+  }
+
+  /** False: all are the program's own. */
+  #makeRoom(source: IpAddress): boolean {
+    const crowded = this.#flows.countOf(source) >= this.#maxFlowsPerSource
+    if (!crowded && this.#flows.size < this.#maxFlows) return true
+    this.#ip.drops.count('udp.flow-limit')
+    const flow = this.#flows.longestIdle(crowded ? source : undefined)
+    flow?.close()
+    return flow !== undefined
   }
 
   icmpError({ reason, quoted }: ReportedError): boolean {
@@ -164,16 +179,20 @@ export class UdpLayer implements Transport {
     return this.#wake
   }
 
-  /** Closes flows that are idle. Looks at all of them, at most once in a sixteenth of the idle time. */
+  /** Closes flows that are idle. Looks at all of them, at most once in a sixteenth of the shortest idle time among them. */
   expire(now: Milliseconds): void {
     if (this.#wake === undefined || this.#wake > now) return
-    let earliest: Milliseconds | undefined
+    let [earliest, shortest] = [Number.POSITIVE_INFINITY, Number.POSITIVE_INFINITY]
     for (const flow of this.#flows) {
-      const due = flow.lastActive + this.#idle
-      if (due <= now) flow.close()
-      else if (earliest === undefined || due < earliest) earliest = due
+      const due = flow.lastActive + flow.idle
+      if (due <= now) {
+        flow.close()
+        continue
+      }
+      earliest = Math.min(earliest, due)
+      shortest = Math.min(shortest, flow.idle)
     }
-    this.#wake = earliest === undefined ? undefined : Math.max(earliest, now + this.#idle / 16)
+    this.#wake = earliest === Number.POSITIVE_INFINITY ? undefined : Math.max(earliest, now + shortest / 16)
   }
 
   /** Ends all flows; for a device that is gone. */
@@ -183,10 +202,11 @@ export class UdpLayer implements Transport {
     this.#wake = undefined
   }
 
-  #addFlow(pair: UdpPair): UdpFlow {
-    const flow = new UdpFlow(pair, this.#owner)
+  #addFlow(pair: UdpPair, settings: UdpFlowSettings): UdpFlow {
+    const flow = new UdpFlow(pair, this.#owner, settings)
     this.#flows.add(flow)
-    this.#wake ??= flow.lastActive + this.#idle
+    const due = flow.lastActive + flow.idle
+    if (this.#wake === undefined || due < this.#wake) this.#wake = due
     return flow
   }
 
