@@ -3,7 +3,7 @@ import { CodedError } from '@tunnel/flow'
 import { createVirtualClock } from '@tunnel/flow/testing'
 import type { Overlay } from '@tunnel/core'
 import { describe, expect, it } from 'vitest'
-import { createLateOverlay, firstOpened } from './late-overlay.ts'
+import { createLateOverlay, firstOpened, firstOpenedWithin } from './late-overlay.ts'
 
 function late() {
   const network = createMemoryNetwork()
@@ -90,5 +90,29 @@ describe('firstOpened', () => {
   it('does not call a fault of the program a bad identity', async () => {
     const fault = new TypeError('x is not a function')
     await expect(firstOpened([broken(fault)])).rejects.toBe(fault)
+  })
+})
+
+describe('firstOpenedWithin', () => {
+  it('gives up when nobody has logged in until then, and says where to look', async () => {
+    const clock = createVirtualClock()
+    const outcome = async (count: number) => {
+      const waiting = firstOpenedWithin(20_000, Array.from({ length: count }, () => late().overlay), clock)
+      clock.advance(20_000)
+      return waiting.catch(({ code, message }: CodedError) => `${code} ${message}`)
+    }
+    expect(await outcome(1)).toBe("cli.no-login identity a.json could not log in within 20 s: try 'ziti-tunnel doctor', which says what stands in the way")
+    expect(await outcome(2)).toMatch(/^cli.no-login none of the 2 identities could log in within 20 s: /)
+  })
+
+  it('is what firstOpened is until then, and leaves no timer behind', async () => {
+    const clock = createVirtualClock()
+    const { overlay, open } = late()
+    const waiting = firstOpenedWithin(20_000, [overlay], clock)
+    open()
+    await waiting
+    await expect(firstOpenedWithin(20_000, [broken(new CodedError('auth.refused', 'no'))], clock)).rejects.toMatchObject({ code: 'identity.refused' })
+    clock.advance(1_000) // the time for further identities, of which there are none
+    expect(clock.pending).toBe(0)
   })
 })

@@ -77,6 +77,24 @@ export async function firstOpened(overlays: readonly LateOverlay[], clock: Clock
   await Promise.race([Promise.allSettled(openings), enough])
 }
 
+/** For who cannot wait until a controller is reached: rejects with `cli.no-login` after `patience`, and the lines of the log say why. */
+export async function firstOpenedWithin(patience: Milliseconds, overlays: readonly LateOverlay[], clock: Clock = systemClock): Promise<void> {
+  let cancel = (): void => {}
+  const tooLate = new Promise<never>((_, reject) => (cancel = clock.after(patience, () => reject(noLogin(patience, overlays)))))
+  try {
+    await Promise.race([firstOpened(overlays, clock), tooLate])
+  } finally {
+    cancel()
+  }
+}
+
+function noLogin(patience: Milliseconds, overlays: readonly LateOverlay[]): CodedError {
+  const [first] = overlays
+  const who = overlays.length === 1 ? `identity ${first?.name}` : `none of the ${overlays.length} identities`
+  const message = `${who} could${overlays.length === 1 ? ' not' : ''} log in within ${patience / 1000} s: try 'ziti-tunnel doctor', which says what stands in the way`
+  return new CodedError('cli.no-login', message)
+}
+
 function noneOpened(error: unknown, name: string | undefined): unknown {
   const errors: unknown[] = error instanceof AggregateError ? error.errors : [error]
   const [first] = errors

@@ -1,5 +1,7 @@
 import { once } from 'node:events'
 import { writeFileSync } from 'node:fs'
+import { createServer } from 'node:net'
+import { openTransparentListener } from '@tunnel/linux'
 import { afterEach, beforeAll, describe, expect, it } from 'vitest'
 import { addNeighbour, type Neighbour } from './testing-host/neighbour.ts'
 import { client, openWorld, type World } from './testing-host/interceptor-world.ts'
@@ -128,6 +130,38 @@ describe.skipIf(noNetwork)('hosts as they are', () => {
       await once(child, 'close')
       expect(text).toBe('fd09::5 80\nafter')
     }, 10_000)
+  })
+
+  it('nftables: what a Go tunneler beside it has in the same range stays its own, whoever came first', async () => {
+    const theirs = openTransparentListener({ address: '127.0.0.1' })
+    const server = createServer({ allowHalfOpen: true }, (socket) => {
+      socket.write('theirs\n')
+      socket.pipe(socket)
+    })
+    server.listen({ fd: theirs.fd })
+    const chain = (...words: string[]): string => run('iptables', '-t', 'mangle', ...words)
+    try {
+      const { tproxy } = await world({ firewall: 'nftables', ...names })
+      await tproxy.apply(tableOf(wanted('wild', { to: '*.ziti', ports: [1, 65_535], protocols: ['tcp', 'udp'] })))
+      ip('addr add 100.64.0.1/10 dev lo scope host')
+      chain('-N', 'GO-INTERCEPT')
+      chain('-A', 'PREROUTING', '-j', 'GO-INTERCEPT')
+      const toThem = ['-j', 'TPROXY', '--on-ip', '127.0.0.1', '--on-port', String(theirs.port), '--tproxy-mark', '0x1/0x1']
+      chain('-A', 'GO-INTERCEPT', '-d', '100.64.0.9/32', '-p', 'tcp', '--dport', '80', ...toThem)
+      const ncOutside: typeof nc = (address, port) => fromNeighbour('nc', '-N', '-w', '2', address, String(port))
+      for (const asks of [nc, ncOutside]) {
+        expect(await asks('100.64.0.9', 80)).toBe('theirs\nx')
+        expect(await asks('100.64.0.9', 81)).toBe('100.64.0.9 81\nx')
+        expect(await asks('100.64.7.7', 80)).toBe('100.64.7.7 80\nx')
+      }
+      expect(await client('socat', ['-t', '0.3', '-', 'UDP4:100.64.7.7:9'], 'x')).toBe('x')
+    } finally {
+      server.close()
+      chain('-D', 'PREROUTING', '-j', 'GO-INTERCEPT')
+      chain('-F', 'GO-INTERCEPT')
+      chain('-X', 'GO-INTERCEPT')
+      ip('addr del 100.64.0.1/10 dev lo')
+    }
   })
 
   it('nftables: many ranges go at once and without a wait; others, and open flows, stay', async () => {

@@ -6,6 +6,7 @@ import type { MarkedNetwork } from '../network/marked-network.ts'
 import { createMarkedNetwork, openMarkedTcp } from '../network/marked-network.ts'
 import { wantedResolver } from '../resolver/wanted-resolver.ts'
 import type { Session } from '../session.ts'
+import { withFreeRange } from './free-range.ts'
 import type { NameServer } from './name-server.ts'
 import { openNameServer } from './name-server.ts'
 import type { NameSystem } from './name-system.ts'
@@ -22,7 +23,7 @@ export type Choose = (parts: InterceptorParts) => Promise<Interceptor>
  */
 export function prepareHost(session: Session, signal: AbortSignal, choose: Choose): HostSide {
   checkAbility(session.command)
-  return new TransparentHost(session, signal, choose)
+  return new TransparentHost(withFreeRange(session), signal, choose)
 }
 
 /** What everything else stands on. */

@@ -1,18 +1,19 @@
 import type { InterceptTable, TableSource } from '@tunnel/core'
 import { buildTable } from '@tunnel/core'
-import type { HostChange } from '@tunnel/flow'
+import type { HostChange, Milliseconds } from '@tunnel/flow'
 import type { ResolverFacts } from '@tunnel/linux'
 import { detectResolver, planHostsFile, planResolver } from '@tunnel/linux'
 import { closeAll, openOverlays } from '../compose.ts'
 import { exitCodes } from '../exit-codes.ts'
 import { loadIdentities } from '../identities.ts'
+import { withFreeRange } from '../intercept/free-range.ts'
 import { createNameSystem } from '../intercept/name-system.ts'
 import type { NameSystem } from '../intercept/name-system.ts'
 import { createUntouchedHost } from '../intercept/plan-host.ts'
 import { checkAbility } from '../intercept/privilege.ts'
 import type { Choose } from '../intercept/transparent-host.ts'
 import type { LateOverlay } from '../late-overlay.ts'
-import { firstOpened } from '../late-overlay.ts'
+import { firstOpenedWithin } from '../late-overlay.ts'
 import type { Running } from '../lifetime.ts'
 import { complaints } from '../log/complaints.ts'
 import { ipv4Names, wantedNames } from '../names/wanted-names.ts'
@@ -24,10 +25,14 @@ import type { Session } from '../session.ts'
 
 const source: TableSource = { proxyConfigs: true, addresses: true }
 
+/** A tunneler tries for ever to reach a controller; who asks for a plan waits for it. */
+const patience: Milliseconds = 20_000
+
 /** `--plan`: logs in to know the services, prints what `run` would change of this host and how it would be undone, and ends. */
-export async function printPlan(session: Session, signal: AbortSignal, choose: Choose): Promise<Running> {
-  const { options, command, terminal, log } = session
-  checkAbility(command)
+export async function printPlan(asked: Session, signal: AbortSignal, choose: Choose): Promise<Running> {
+  checkAbility(asked.command)
+  const session = withFreeRange(asked)
+  const { options, terminal, log } = session
   const identities = await loadIdentities(session)
   const facts = await detectResolver()
   const { intercept } = options
@@ -38,7 +43,7 @@ export async function printPlan(session: Session, signal: AbortSignal, choose: C
   const giveUp = (): void => void closeAll(overlays)
   signal.addEventListener('abort', giveUp)
   try {
-    await firstOpened(overlays)
+    await firstOpenedWithin(patience, overlays)
     const { changes, notes } = await planAll(session, tableOf(overlays), { ...names, facts }, choose)
     terminal.stdout.write(renderPlan(changes, notes))
   } finally {

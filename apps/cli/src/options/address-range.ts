@@ -2,6 +2,8 @@ import { isIP } from 'node:net'
 import { InvalidArgumentError } from 'commander'
 
 export const defaultIp4Range = '100.64.0.1/10'
+/** Taken where others have the default one: for benchmarks (RFC 2544), and so in nobody's network. */
+export const otherIp4Range = '198.18.0.1/15'
 /** A unique local range (RFC 4193) with the letters of `ziti` in it: the same on every host, so that addresses are the same. */
 export const defaultIp6Range = 'fd7a:6974:6900::/64'
 

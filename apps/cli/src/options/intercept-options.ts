@@ -18,6 +18,8 @@ export type FirewallChoice = 'auto' | 'nftables' | 'iptables'
 export interface InterceptOptions {
   readonly resolver: ResolverChoice
   readonly ip4Range: string
+  /** By the command line: it is kept, whoever else has addresses in it. */
+  readonly ip4RangeGiven: boolean
   readonly ip6Range: string | undefined
   /** Whole URLs. Empty: none were named. */
   readonly upstreams: readonly string[]
@@ -117,6 +119,7 @@ export function readInterceptOptions(program: Command): InterceptOptions {
   return {
     resolver,
     ip4Range: (options.dnsSvcIpRange as string | undefined) ?? defaultIp4Range,
+    ip4RangeGiven: options.dnsSvcIpRange !== undefined,
     ip6Range: options.dnsSvcIp6Range === undefined ? defaultIp6Range : (options.dnsSvcIp6Range as { range: string | undefined }).range,
     upstreams,
     upstreamMode: (options.dnsUpstreamMode as UpstreamMode | undefined) ?? 'parallel',

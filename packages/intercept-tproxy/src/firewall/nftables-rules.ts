@@ -110,10 +110,21 @@ function chainRules(numbers: Numbers, ports: ListenerPorts, { guardReplies }: Ru
   return [outputChain, numbers.chain].flatMap((chain) => [
     addRule(chain, [matchNot('meta l4proto', ['tcp', 'udp']), leave()]),
     addRule(chain, [match('meta mark', { value: ownMark, mask: ownMask }), leave()], 'traffic of tunnelers'),
+    ...(chain === outputChain ? [] : [othersRule(chain)]),
     ...lingeringRules(chain, numbers, ports),
     ...(guardReplies ? [addRule(chain, [match('ct direction', 'reply'), leave()], 'replies of servers on this host')] : []),
     ...interceptRules(chain, numbers, ports),
   ])
+}
+
+/**
+ * What another transparent proxy has given a socket of its own stays its own: a Go tunneler has its names in the same range, which a
+ * wildcard of ours takes whole. Its rules come before (mangle), and it marks what they take: only for marked packets is a socket looked for.
+ * Sockets on all addresses are anybody's, found by the port alone.
+ */
+function othersRule(chain: string): NftChange {
+  const foreign = [match('socket transparent', true), match('socket wildcard', false), matchNot('socket mark', { value: ownMark, mask: ownMask })]
+  return addRule(chain, [matchNot('meta mark', 0), ...foreign, leave()], 'of other transparent proxies')
 }
 
 function lingeringRules(chain: string, numbers: Numbers, ports: ListenerPorts): NftChange[] {
