@@ -2,7 +2,7 @@ import { connect } from 'node:net'
 import type { Flow } from '@tunnel/flow'
 import type { Faults } from '@tunnel/netstack'
 import koffi from 'koffi'
-import { beforeAll, describe, expect, it, onTestFinished } from 'vitest'
+import { beforeAll, describe, expect, it, type TestContext } from 'vitest'
 import { isLong, scaled } from '../../../test/support/scale.ts'
 import { chunksOf, exchange, openStackBehindKernel, sha256Of, speaker, type StackBehindKernel, type WireToStack } from './testing/kernel-and-stack.ts'
 
@@ -29,7 +29,7 @@ const mtus = [576, 1280, 1500, 9000, 65_535]
 
 /** Wires exist at the same time: what takes time is waiting. */
 let number = 0
-const openStack = (options: WireToStack): StackBehindKernel => {
+const openStack = ({ onTestFinished }: TestContext, options: WireToStack): StackBehindKernel => {
   const behind = openStackBehindKernel({ number: (number = (number % 250) + 1), ...options })
   onTestFinished(() => behind.stack.close())
   return behind
@@ -42,13 +42,13 @@ beforeAll(() => {
 })
 
 describe.skipIf(noNetwork)('the TCP of the kernel and ours, over a wire', () => {
-  it.concurrent.each(impairments)('%s: both ways, with half-close, all arrives', { timeout: 60_000 }, async (_name, faults, bytes) => {
+  it.concurrent.for(impairments)('%s: both ways, with half-close, all arrives', { timeout: 60_000 }, async ([, faults, bytes], test) => {
     const whole = sha256Of(bytes)
-    expect(await exchange(openStack({ faults }), bytes)).toEqual([whole, whole])
+    expect(await exchange(openStack(test, { faults }), bytes)).toEqual([whole, whole])
   })
 
-  it.concurrent.each(mtus)('in packets of up to %i bytes', { timeout: 60_000 }, async (mtu) => {
-    const behind = openStack({ mtu })
+  it.concurrent.for(mtus)('in packets of up to %i bytes', { timeout: 60_000 }, async (mtu, test) => {
+    const behind = openStack(test, { mtu })
     const whole = sha256Of(megabyte)
     for (const family of mtu < 1280 ? ([4] as const) : ([4, 6] as const)) expect(await exchange(behind, megabyte, family)).toEqual([whole, whole])
   })
@@ -68,14 +68,14 @@ function bytesFor({ loss = 0, corrupt = 0, reorder = 0, delay = 0 }: Faults, mtu
 }
 
 describe.skipIf(noNetwork || !isLong)('the whole grid', () => {
-  it.each(mtus.flatMap((mtu) => delays.map((delay) => [mtu, delay] as const)))('packets of %i bytes, %i ms each way: every loss with everything else, at the same time', { timeout: 300_000 }, async (mtu, delay) => {
+  it.for(mtus.flatMap((mtu) => delays.map((delay) => [mtu, delay] as const)))('packets of %i bytes, %i ms each way: every loss with everything else, at the same time', { timeout: 300_000 }, async ([mtu, delay], test) => {
     const cells = losses.flatMap((loss) => others.map((other): Faults => ({ ...other, loss, delay })))
     const failed: unknown[] = []
     await Promise.all(
       cells.map(async (faults, index) => {
         const bytes = bytesFor(faults, mtu)
         const whole = sha256Of(bytes)
-        const heard = await exchange(openStack({ faults, mtu, seed: index + mtu }), bytes, mtu >= 1280 && index % 2 > 0 ? 6 : 4).catch(String)
+        const heard = await exchange(openStack(test, { faults, mtu, seed: index + mtu }), bytes, mtu >= 1280 && index % 2 > 0 ? 6 : 4).catch(String)
         if (heard[0] !== whole || heard[1] !== whole) failed.push([faults, bytes, heard])
       }),
     )
@@ -84,10 +84,10 @@ describe.skipIf(noNetwork || !isLong)('the whole grid', () => {
 })
 
 describe.skipIf(noNetwork)('who does not read', () => {
-  it('closes the window of the kernel: what waits with us is bounded, and all of it comes when he reads', { timeout: 30_000 }, async () => {
+  it('closes the window of the kernel: what waits with us is bounded, and all of it comes when he reads', { timeout: 30_000 }, async (test) => {
     const bytes = 24 * megabyte
     const largest = megabyte
-    const { stack, v4 } = openStack({ tcp: { largestReceiveBufferBytes: largest } })
+    const { stack, v4 } = openStack(test, { tcp: { largestReceiveBufferBytes: largest } })
     const accepted = new Promise<Flow>((resolve) => stack.onConnect((request) => resolve(request.accept())))
     const socket = connect({ host: v4, port: 7 })
     for (const chunk of chunksOf(bytes)) socket.write(chunk)
@@ -121,9 +121,9 @@ describe.skipIf(noNetwork)('who does not read', () => {
     socket.destroy()
   })
 
-  it('of the kernel makes us stop: what is sent and what waits is bounded, and goes on when he reads', { timeout: 30_000 }, async () => {
+  it('of the kernel makes us stop: what is sent and what waits is bounded, and goes on when he reads', { timeout: 30_000 }, async (test) => {
     const bytes = 16 * megabyte
-    const { stack, v4 } = openStack({})
+    const { stack, v4 } = openStack(test, {})
     let flow: Flow | undefined
     stack.onConnect((request) => {
       flow = request.accept()
