@@ -5,6 +5,7 @@ import type { BlockPool } from './buffer/block-pool.ts'
 import { initialWindowBytes, type CreateCongestionControl } from './congestion/congestion-control.ts'
 import { LossRecovery } from './loss/loss-recovery.ts'
 import { SentSegment } from './loss/sent-segments.ts'
+import type { TcpInfo } from './tcp-info.ts'
 import { seqAdd, seqDiff, seqLess, seqLessOrEqual, type Seq } from './seq.ts'
 
 /** Segments in flight that are kept account of: bounds memory when an application sends single bytes. */
@@ -179,6 +180,24 @@ export class Sender {
     if (mss >= this.#mss) return
     this.#mss = mss
     this.recovery.shrink(mss)
+  }
+
+  info(): Omit<TcpInfo, 'state' | 'unreadBytes'> {
+    const { recovery } = this
+    return {
+      mssBytes: this.#mss,
+      congestionWindowBytes: recovery.windowBytes,
+      slowStartThresholdBytes: recovery.congestion.thresholdBytes,
+      recovery: recovery.phase,
+      unacknowledgedBytes: seqDiff(this.next, this.una),
+      sackedBytes: recovery.sent.sackedBytes,
+      lostBytes: recovery.sent.lostBytes,
+      unsentBytes: this.unsentBytes,
+      sendWindowBytes: this.window,
+      retransmissions: recovery.retransmissions,
+      roundTrip: recovery.rtt.smoothed,
+      retransmissionTimeout: recovery.rtt.timeout,
+    }
   }
 
   /** Sends all that may go out now. False: the device has refused a segment. */

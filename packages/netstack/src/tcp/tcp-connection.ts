@@ -8,6 +8,7 @@ import { KeepAliveTimer } from './keep-alive-timer.ts'
 import { Receiver } from './receiver.ts'
 import { Sender, type SegmentOutput } from './sender.ts'
 import { seqAdd, seqLess, seqLessOrEqual, type Seq } from './seq.ts'
+import type { TcpInfo } from './tcp-info.ts'
 import type { TcpSettings } from './tcp-settings.ts'
 import type { TcpFailure, TcpState } from './tcp-state.ts'
 import { Timestamps } from './timestamps.ts'
@@ -121,6 +122,10 @@ export class TcpConnection implements SegmentOutput {
   /** Smoothed round trip; undefined before the first is measured. */
   get roundTrip(): Milliseconds | undefined {
     return this.#sender.recovery.rtt.smoothed
+  }
+
+  info(): TcpInfo {
+    return { ...this.#sender.info(), state: this.state, unreadBytes: this.#receiver.readable }
   }
 
   /** RFC 9293 3.10.1, active: our SYN goes out next. */

@@ -76,8 +76,8 @@ export class LossRecovery {
     return this.#congestion
   }
 
-  get recovering(): boolean {
-    return this.#phase !== 'open'
+  get phase(): 'open' | 'fast' | 'timeout' {
+    return this.#phase
   }
 
   /** What may be in flight. */
