@@ -1,7 +1,7 @@
 import type { IdentityConfig } from '@tunnel/config'
 import type { HostDialer, HostnameOf, Interceptor, TableSource, Tunneler } from '@tunnel/core'
 import { createTunneler } from '@tunnel/core'
-import type { NetworkPath } from '@tunnel/edge'
+import type { NetworkPath, OverlayOptions } from '@tunnel/edge'
 import { openOverlay } from '@tunnel/edge'
 import type { LogFields, Milliseconds } from '@tunnel/flow'
 import { isCodedError } from '@tunnel/flow'
@@ -55,7 +55,7 @@ const grace: Milliseconds = 3_000
 export async function startTunneler(session: Session, signal: AbortSignal, prepare: () => HostSide): Promise<Running> {
   const identities = await loadIdentities(session)
   const side = prepare()
-  const overlays = openOverlays(session, identities, side.path)
+  const overlays = openOverlays(session, identities, { ...side.path, warmUp: session.command !== 'host' })
   const composition = await openBoth(side, overlays, signal)
   const { log } = session
   const tunneler = createTunneler({ ...composition, overlays, log })
@@ -79,8 +79,11 @@ export async function startTunneler(session: Session, signal: AbortSignal, prepa
   }
 }
 
+/** `warmUp`: a router is connected before the first dial. Who only hosts, or only looks, needs none. */
+type OverlayPath = NetworkPath & Pick<OverlayOptions, 'warmUp'>
+
 /** The identities that the options name, logging in: for tunnelers, and for who only wants to know their services. */
-export function openOverlays(session: Session, identities: readonly IdentityConfig[], path: NetworkPath | undefined): LateOverlay[] {
+export function openOverlays(session: Session, identities: readonly IdentityConfig[], path: OverlayPath): LateOverlay[] {
   const several = identities.length > 1
   const overlays = identities.map((identity) => openIdentity(session, identity, path, several ? { identity: identity.source } : {}))
   if (several) for (const { opened, name } of overlays) opened.catch((error: unknown) => reportRefusal(session, name, error))
@@ -113,7 +116,7 @@ async function openBoth(side: HostSide, overlays: readonly LateOverlay[], signal
 const openSource = 'ziti-tunnel/compose.openIdentity'
 
 /** With several identities each line of one of them carries its name: `known`. */
-function openIdentity({ options, log }: Session, identity: IdentityConfig, path: NetworkPath = {}, known: LogFields): LateOverlay {
+function openIdentity({ options, log }: Session, identity: IdentityConfig, path: OverlayPath, known: LogFields): LateOverlay {
   return createLateOverlay(identity.source, async (signal) => {
     const overlay = await openOverlay({
       ...path,

@@ -21,6 +21,8 @@ export interface OverlayOptions extends NetworkPath {
   readonly identity: IdentityConfig | string
   /** Most channels to one router. Default 4: a circuit whose reader sleeps can stop a channel, not all. */
   readonly channelsPerRouter?: number
+  /** Connects to a router right after the login, when there is a service to dial, so that the first dial need not. Default false. */
+  readonly warmUp?: boolean
   /** Between polls for service changes. Default 15 s. */
   readonly pollInterval?: Milliseconds
   /** Default `auto`: OIDC where the controller has it. */
@@ -136,6 +138,7 @@ class Overlay implements EdgeOverlay {
     const callerId = (): string => controller.identity().name
     this.#dialer = new Dialer({ ...common, sessions: controller.sessions, pool: this.#pool, crypto, slabs: this.#slabs, callerId })
     opener.follow(this.#pool)
+    if (options.warmUp === true) void this.#warmUp()
   }
 
   get identity(): IdentityInfo {
@@ -199,6 +202,16 @@ class Overlay implements EdgeOverlay {
     await this.#pool.close(this.#closed)
     await this.#controller.stop()
     this.#letGo()
+  }
+
+  /** Which routers a service has is known by its session only; most have those of the identity. */
+  async #warmUp(): Promise<void> {
+    if (![...this.services.values()].some(({ permissions }) => permissions.includes('Dial'))) return
+    try {
+      await this.#pool.warmUp(await this.routers())
+    } catch (error) {
+      this.#log('debug', 'edge/overlay.warmUp', `no router is connected ahead of the first dial: ${error instanceof Error ? error.message : String(error)}`)
+    }
   }
 
   #checkOpen(): void {

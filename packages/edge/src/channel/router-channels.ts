@@ -78,10 +78,13 @@ export class RouterChannels {
     return this.connect().catch(() => best)
   }
 
-  /** One more channel; callers at the same time share it. After failures it waits some time before it tries. */
-  connect(): Promise<Channel> {
+  /**
+   * One more channel; callers at the same time share it. After failures it waits some time before it tries. `ahead`: nobody needs it yet, and so
+   * a failure is neither news nor a reason to wait.
+   */
+  connect({ ahead = false } = {}): Promise<Channel> {
     if (this.#closing.signal.aborted) return Promise.reject(this.#closing.signal.reason)
-    this.#opening ??= this.#connect().finally(() => (this.#opening = undefined))
+    this.#opening ??= this.#connect(ahead).finally(() => (this.#opening = undefined))
     return this.#opening
   }
 
@@ -106,7 +109,7 @@ export class RouterChannels {
     await Promise.all([...this.#open, ...this.#retired].map((channel) => channel.close(reason)))
   }
 
-  async #connect(): Promise<Channel> {
+  async #connect(ahead: boolean): Promise<Channel> {
     const { clock, log, open, router } = this.#options
     const { signal } = this.#closing
     const wait = this.#notBefore - clock.now()
@@ -121,7 +124,7 @@ export class RouterChannels {
       signal.throwIfAborted()
       const { code, message } = toCodedError(error, 'channel.unreachable')
       // What the login lacks is no fault of the router, and told by the login.
-      const ofRouter = code.startsWith('channel.')
+      const ofRouter = code.startsWith('channel.') && !ahead
       if (ofRouter) this.#backOff()
       log(ofRouter ? 'warn' : 'debug', 'edge/router-channels.connect', message, { router: router.url, code, failures: this.#failures })
       throw error

@@ -1,4 +1,4 @@
-import { CodedError, silentLog } from '@tunnel/flow'
+import { CodedError } from '@tunnel/flow'
 import { createVirtualClock } from '@tunnel/flow/testing'
 import { describe, expect, it } from 'vitest'
 import type { RouterAddress } from '../controller/types.ts'
@@ -15,10 +15,11 @@ const settled = (): Promise<void> => new Promise((resolve) => setImmediate(resol
 function harness(channelsPerRouter = 4) {
   const clock = createVirtualClock()
   const attempts: { name: string; signal: AbortSignal; succeed: (options?: Pick<ChannelOptions, 'tokenExpiresAt'>) => Promise<Channel>; fail: (code?: string) => void }[] = []
+  const logged: string[] = []
   const pool = new RouterPool({
     channelsPerRouter,
     clock,
-    log: silentLog,
+    log: (severity, _source, message) => void logged.push(`${severity} ${message}`),
     random: () => 1,
     open: ({ name }, signal) =>
       new Promise((resolve, reject) => {
@@ -34,7 +35,7 @@ function harness(channelsPerRouter = 4) {
         })
       }),
   })
-  return { clock, attempts, pool }
+  return { clock, attempts, pool, logged }
 }
 
 describe('the first dial', () => {
@@ -60,6 +61,36 @@ describe('the first dial', () => {
     expect(attempts).toHaveLength(1)
     const channel = await attempts[0]!.succeed()
     expect(await Promise.all(dials)).toEqual([channel, channel])
+  })
+})
+
+describe('a warm-up', () => {
+  it('connects to three routers at most, those that are online first; a dial finds the channel', async () => {
+    const { attempts, pool } = harness()
+    const warm = pool.warmUp([{ ...router('down'), online: false }, ...['a', 'b', 'c'].map(router)])
+    expect(attempts.map(({ name }) => name)).toEqual(['a', 'b', 'c'])
+    const channel = await attempts[1]!.succeed()
+    await warm
+    expect(await pool.forDial([router('b')])).toBe(channel)
+  })
+
+  it('is shared by a dial that comes meanwhile', async () => {
+    const { attempts, pool } = harness()
+    void pool.warmUp([router('a')])
+    const dial = pool.forDial([router('a')])
+    expect(attempts).toHaveLength(1)
+    const channel = await attempts[0]!.succeed()
+    expect(await dial).toBe(channel)
+  })
+
+  it('that fails is no news, and no dial waits for it', async () => {
+    const { attempts, pool, logged } = harness()
+    const warm = pool.warmUp([router('a')])
+    attempts[0]!.fail()
+    await expect(warm).rejects.toThrow()
+    expect(logged).toEqual(['debug a is down'])
+    void pool.forDial([router('a')]).catch(() => {})
+    expect(attempts).toHaveLength(2)
   })
 })
 

@@ -11,6 +11,9 @@ export interface RouterPoolOptions {
   readonly random: () => number
 }
 
+/** Of a large network an identity may use many routers, and will use few. */
+const warmAtMost = 3
+
 /** All channels of one identity, by router URL, shared by all services (protocol section 7.2). */
 export class RouterPool {
   readonly #options: RouterPoolOptions
@@ -41,6 +44,14 @@ export class RouterPool {
       else if (candidate.channels.includes(channel)) candidate.grow()
     }
     return channel
+  }
+
+  /** Connects to some of these routers before the first dial, which then finds a channel. Rejects when none can be reached. */
+  async warmUp(routers: readonly RouterAddress[]): Promise<void> {
+    if (this.#closed) throw this.#closed
+    const likely = routers.toSorted((left, right) => Number(right.online) - Number(left.online)).slice(0, warmAtMost)
+    const candidates = likely.map((router) => this.#channels(this.#dial, router, this.#options.channelsPerRouter))
+    await Promise.any(candidates.filter(({ latency }) => latency === undefined).map((candidate) => candidate.connect({ ahead: true })))
   }
 
   /**
