@@ -422,17 +422,25 @@ describe('UDP', () => {
     expect(seen.received).toEqual([])
   })
 
-  it('bounds the number of sessions', async () => {
-    const port = await udp({ udpSessions: 1 })
-    const [one, two] = [await udpClient(port), await udpClient(port)]
+  it('bounds the number of sessions of all listeners: the longest idle makes room', async () => {
+    const port = await udp({ udpSessions: 2 })
+    const other = await freePort()
+    await proxy.apply(table(wanted('echo', port, 'udp'), wanted('other', other, 'udp')))
+    const [one, two, three] = [await udpClient(port), await udpClient(port), await udpClient(other)]
     one.send('1')
     await until(() => requests.length === 1)
     two.send('2')
-    await until(() => proxy.stats.droppedDatagrams === 1)
-    expect(requests).toHaveLength(1)
-    requests[0]?.refuse('reset')
-    two.send('2')
     await until(() => requests.length === 2)
+    const seen = [attach(accepted(0)), attach(accepted(1))]
+    one.send('again')
+    await until(() => seen[0]!.received.length === 2)
+    three.send('3')
+    await until(() => requests.length === 3)
+    await until(() => seen[1]!.closes.length === 1)
+    expect(seen[0]!.closes).toEqual([])
+    expect(proxy.stats).toEqual({ udpSessions: 2, displacedSessions: 1, droppedDatagrams: 0 })
+    two.send('back')
+    await until(() => requests.length === 4 && seen[0]!.closes.length === 1)
   })
 
   it('lets accepted sessions live on when the listener goes, and takes the port again while they do', async () => {

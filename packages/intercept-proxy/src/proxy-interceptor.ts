@@ -12,6 +12,7 @@ import {
   type TcpRequest,
   type UdpRequest,
 } from '@tunnel/flow'
+import { UdpSessions } from '@tunnel/flow/node'
 import { lookupHostInterface, resolveBindAddress, type LookupInterface } from './bind-address.ts'
 import { createListenError, toListenError } from './listen-error.ts'
 import { listenerKey, type Listener, type ListenerSpec } from './listener.ts'
@@ -27,14 +28,16 @@ export interface ProxyInterceptorOptions {
   readonly udpIdle?: Milliseconds
   /** Datagrams that wait in each session until it is accepted; more are dropped. Default 16. */
   readonly udpQueue?: number
-  /** UDP sessions of all listeners together; datagrams of further clients are dropped. Default 4096. */
+  /** UDP sessions of all listeners together; for one more, the longest idle ends. Default 4096. */
   readonly udpSessions?: number
   readonly lookupInterface?: LookupInterface
 }
 
 export interface ProxyStats {
   readonly udpSessions: number
-  /** Datagrams dropped because a queue, the number of sessions, or the kernel's send queue was full. */
+  /** UDP sessions that ended to make room for others. */
+  readonly displacedSessions: number
+  /** Datagrams dropped because a queue, or the kernel's send queue, was full. */
   readonly droppedDatagrams: number
 }
 
@@ -61,12 +64,11 @@ class Proxies implements ProxyInterceptor {
   readonly #clock: Clock
   readonly #udpIdle: Milliseconds
   readonly #udpQueue: number
-  readonly #udpSessionLimit: number
+  readonly #udpSessions: UdpSessions
   readonly #lookupInterface: LookupInterface
   readonly #listeners = new Map<string, Listener>()
   /** UDP sockets of removed listeners, kept for their sessions. */
   readonly #draining = new Map<string, UdpListener>()
-  #udpSessions = 0
   #droppedDatagrams = 0
   #handler: ((request: TcpRequest | UdpRequest) => void) | undefined
   #applying: Promise<unknown> = Promise.resolve()
@@ -78,12 +80,13 @@ class Proxies implements ProxyInterceptor {
     this.#clock = options.clock ?? systemClock
     this.#udpIdle = options.udpIdle ?? 5 * minutes
     this.#udpQueue = options.udpQueue ?? 16
-    this.#udpSessionLimit = options.udpSessions ?? 4_096
+    this.#udpSessions = new UdpSessions(options.udpSessions ?? 4_096)
     this.#lookupInterface = options.lookupInterface ?? lookupHostInterface
   }
 
   get stats(): ProxyStats {
-    return { udpSessions: this.#udpSessions, droppedDatagrams: this.#droppedDatagrams }
+    const { size: udpSessions, displaced: displacedSessions } = this.#udpSessions
+    return { udpSessions, displacedSessions, droppedDatagrams: this.#droppedDatagrams }
   }
 
   onRequest(handler: (request: TcpRequest | UdpRequest) => void): void {
@@ -205,8 +208,7 @@ class Proxies implements ProxyInterceptor {
       clock: this.#clock,
       idle: spec.port === 53 ? Math.min(dnsIdle, this.#udpIdle) : this.#udpIdle,
       queue: this.#udpQueue,
-      takeSession: () => this.#takeSession(),
-      freeSession: () => (this.#udpSessions -= 1),
+      sessions: this.#udpSessions,
       onRequest: (request) => this.#request(request),
       onDrop: () => (this.#droppedDatagrams += 1),
       onLost,
@@ -219,12 +221,6 @@ class Proxies implements ProxyInterceptor {
     this.#listeners.delete(key)
     listener.stop()
     if (listener instanceof UdpListener && listener.open) this.#draining.set(key, listener)
-  }
-
-  #takeSession(): boolean {
-    if (this.#udpSessions >= this.#udpSessionLimit) return false
-    this.#udpSessions += 1
-    return true
   }
 
   #request(request: TcpRequest | UdpRequest): void {

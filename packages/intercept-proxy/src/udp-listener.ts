@@ -1,7 +1,7 @@
 import { createSocket, type RemoteInfo, type Socket } from 'node:dgram'
 import { isIPv6 } from 'node:net'
 import { formatEndpoint, unmapAddress, type Clock, type Endpoint, type Milliseconds, type UdpRequest } from '@tunnel/flow'
-import { UdpSession, UdpSessionRequest } from '@tunnel/flow/node'
+import { UdpSession, UdpSessionRequest, type UdpSessions } from '@tunnel/flow/node'
 import type { Listener, ListenerSpec } from './listener.ts'
 
 /** Bytes that may wait for the kernel; more is dropped. */
@@ -13,11 +13,10 @@ export interface UdpListenerOptions {
   readonly idle: Milliseconds
   /** Datagrams that wait for `accept` and `attach`. */
   readonly queue: number
-  /** Asks for room for one more session, and gives it back. */
-  readonly takeSession: () => boolean
-  readonly freeSession: () => void
+  /** Those of all listeners. */
+  readonly sessions: UdpSessions
   readonly onRequest: (request: UdpRequest) => void
-  /** Datagrams that found no place: no session left, or its queue full. */
+  /** Datagrams that found no place in a queue. */
   readonly onDrop: () => void
   readonly onLost: (error: Error) => void
 }
@@ -90,22 +89,18 @@ export class UdpListener implements Listener {
   }
 
   #open(key: string, from: Endpoint, datagram: Uint8Array): void {
-    if (!this.#options.takeSession()) {
-      this.#options.onDrop()
-      return
-    }
-    const { clock, idle, queue, onDrop } = this.#options
+    const { clock, idle, queue, sessions, onDrop } = this.#options
     const remote = { ...from, address: unmapAddress(from.address) }
     const session = new UdpSession({
       info: { protocol: 'udp', local: this.#local, remote, service: this.service },
       clock,
       idle,
       queue,
+      among: sessions,
       onDrop,
       transmit: (bytes) => this.#transmit(bytes, from),
       onClose: () => {
         this.#sessions.delete(key)
-        this.#options.freeSession()
         this.#closeWhenIdle()
       },
     })

@@ -26,7 +26,9 @@ import { resolveTarget, targetOf, type ResolvedTarget } from './wanted/target.ts
 
 export interface TproxyStats {
   readonly udpSessions: number
-  /** Datagrams dropped because a queue, the number of sessions, or the kernel's send queue was full. */
+  /** UDP sessions that ended to make room for others. */
+  readonly displacedSessions: number
+  /** Datagrams dropped because a queue, or the kernel's send queue, was full. */
   readonly droppedDatagrams: number
   /** Open flows to what is no longer intercepted: the host is left clean when they have ended. */
   readonly lingeringFlows: number
@@ -132,8 +134,8 @@ class Tproxy implements TproxyInterceptor {
   }
 
   get stats(): TproxyStats {
-    const { udpSessions, droppedDatagrams } = this.#intake
-    return { udpSessions, droppedDatagrams, lingeringFlows: this.#flows.lingeringCount }
+    const { udpSessions, displacedSessions, droppedDatagrams } = this.#intake
+    return { udpSessions, displacedSessions, droppedDatagrams, lingeringFlows: this.#flows.lingeringCount }
   }
 
   start(): Promise<void> {

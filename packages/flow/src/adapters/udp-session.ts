@@ -6,6 +6,7 @@ import { createAnsweredError, createAttachedError } from '../flow-error.ts'
 import type { DatagramFlow, DatagramHandler, FlowInfo } from '../flow.ts'
 import { copyBytes } from '../hold.ts'
 import type { UdpRequest } from '../request.ts'
+import type { UdpSessions } from './udp-sessions.ts'
 
 export interface UdpSessionOptions {
   readonly info: FlowInfo
@@ -16,6 +17,8 @@ export interface UdpSessionOptions {
   readonly queue: number
   /** Bytes that may still wait, in all sessions that have this object together. Without it only `queue` counts. */
   readonly room?: { bytes: number }
+  /** The sessions that have a bound together with this one. */
+  readonly among?: UdpSessions
   /** Sends to the client. The bytes are borrowed until it returns. False: dropped. */
   readonly transmit: (datagram: Uint8Array) => boolean
   /** A datagram of the client found no place in the queue. */
@@ -42,6 +45,7 @@ export class UdpSession implements DatagramFlow {
     this.#options = options
     this.#lastActive = options.clock.now()
     this.#cancelIdle = options.clock.after(options.idle, this.#onIdle)
+    options.among?.add(this)
   }
 
   attach(handler: DatagramHandler): void {
@@ -59,7 +63,7 @@ export class UdpSession implements DatagramFlow {
       this.dropped += 1
       return false
     }
-    this.#lastActive = this.#options.clock.now()
+    this.#active()
     return true
   }
 
@@ -68,6 +72,7 @@ export class UdpSession implements DatagramFlow {
     this.#closing = error ? { error } : {}
     this.#takeEarly()
     this.#cancelIdle()
+    this.#options.among?.remove(this)
     this.#options.onClose()
     const handler = this.#handler
     if (handler && this.#started) process.nextTick(() => handler.close(error))
@@ -76,9 +81,14 @@ export class UdpSession implements DatagramFlow {
   /** Takes one datagram of the client, borrowed until the call returns. */
   received(datagram: Uint8Array): void {
     if (this.#closing) return
-    this.#lastActive = this.#options.clock.now()
+    this.#active()
     if (this.#handler && this.#started) this.#handler.message(datagram)
     else if (!this.#keep(datagram)) this.#options.onDrop()
+  }
+
+  #active(): void {
+    this.#lastActive = this.#options.clock.now()
+    this.#options.among?.touch(this)
   }
 
   #keep(datagram: Uint8Array): boolean {

@@ -49,6 +49,10 @@ export class Intake {
     return this.#udp.sessions
   }
 
+  get displacedSessions(): number {
+    return this.#udp.displaced
+  }
+
   get droppedDatagrams(): number {
     return this.#udp.dropped
   }

@@ -61,7 +61,7 @@ describe('UDP sessions', () => {
     const { arrives, requests, events, udp } = receiver({ sessions: 2 })
     for (const port of [1, 2, 1, 3]) arrives(port, 7)
     expect(events.filter((event) => event.startsWith('closed'))).toEqual(['closed 2 7'])
-    expect([requests.length, udp.sessions, udp.dropped]).toEqual([3, 2, 0])
+    expect([requests.length, udp.sessions, udp.displaced, udp.dropped]).toEqual([3, 2, 1, 0])
     requests[2]!.refuse('reset')
     arrives(4, 7)
     expect([requests.length, udp.sessions]).toEqual([4, 2])

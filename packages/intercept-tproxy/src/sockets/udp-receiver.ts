@@ -1,5 +1,5 @@
 import type { Clock, Endpoint, Milliseconds, UdpRequest } from '@tunnel/flow'
-import { UdpSession, UdpSessionRequest } from '@tunnel/flow/node'
+import { UdpSession, UdpSessionRequest, UdpSessions } from '@tunnel/flow/node'
 import type { BatchedUdpSocket, ReceivedDatagram } from '@tunnel/linux'
 import type { FlowEnds } from '../flows/live-flows.ts'
 import { ReplySockets } from './reply-sockets.ts'
@@ -30,8 +30,7 @@ export class UdpReceiver {
   readonly #options: UdpReceiverOptions
   readonly #replies: ReplySockets
   readonly #sessions = new Map<string, UdpSession>()
-  /** The longest idle first. */
-  readonly #byActivity = new Set<UdpSession>()
+  readonly #bounded: UdpSessions
   readonly #room = { bytes: waitingBytes }
   #dropped = 0
   #stopped = false
@@ -40,12 +39,18 @@ export class UdpReceiver {
   constructor(sockets: readonly BatchedUdpSocket[], options: UdpReceiverOptions) {
     this.#sockets = sockets
     this.#options = options
+    this.#bounded = new UdpSessions(options.sessions)
     this.#replies = new ReplySockets({ limit: options.replySockets, onFailure: options.onReplyFailure })
     for (const socket of sockets) socket.start((batch) => this.#received(batch))
   }
 
   get sessions(): number {
     return this.#sessions.size
+  }
+
+  /** Sessions that ended to make room for others. */
+  get displaced(): number {
+    return this.#bounded.displaced
   }
 
   /** Datagrams that nobody wanted, or that had no place in a queue. */
@@ -66,49 +71,37 @@ export class UdpReceiver {
     for (const { data, from, to } of batch) {
       const key = `${from.address} ${from.port} ${to.address} ${to.port}`
       const session = this.#sessions.get(key)
-      if (session) {
-        this.#touch(session)
-        session.received(data)
-      } else if (!this.#stopped) this.#open(key, data, { address: from.address, port: from.port }, { address: to.address, port: to.port })
+      if (session) session.received(data)
+      else if (!this.#stopped) this.#open(key, data, { address: from.address, port: from.port }, { address: to.address, port: to.port })
     }
   }
 
   #open(key: string, datagram: Uint8Array, from: Endpoint, to: Endpoint): void {
-    const { clock, idle, queue, sessions, wanted, onRequest, onOpened, onClosed } = this.#options
+    const { clock, idle, queue, wanted, onRequest, onOpened, onClosed } = this.#options
     const flow: FlowEnds = { protocol: 'udp', from, to }
     if (!wanted(flow)) {
       this.#dropped += 1
       return
     }
-    const [longestIdle] = this.#byActivity
-    if (this.#sessions.size >= sessions) longestIdle?.close()
     const session = new UdpSession({
       info: { protocol: 'udp', local: to, remote: from },
       clock,
       idle: idle(to.port),
       queue,
       room: this.#room,
-      transmit: (bytes) => {
-        this.#touch(session)
-        return !this.#closed && this.#replies.send(bytes, to, from)
-      },
+      among: this.#bounded,
+      transmit: (bytes) => !this.#closed && this.#replies.send(bytes, to, from),
       onDrop: () => (this.#dropped += 1),
       onClose: () => {
         this.#sessions.delete(key)
-        this.#byActivity.delete(session)
         onClosed(flow)
         this.#closeWhenIdle()
       },
     })
     this.#sessions.set(key, session)
-    this.#byActivity.add(session)
     onOpened(flow)
     session.received(datagram)
     onRequest(new UdpSessionRequest(session, { from, to }))
-  }
-
-  #touch(session: UdpSession): void {
-    if (this.#byActivity.delete(session)) this.#byActivity.add(session)
   }
 
   #closeWhenIdle(): void {
