@@ -47,7 +47,8 @@ class MemoryDevice implements PacketDevice {
   #scheduled = false
   #closed = false
 
-  constructor(name: string, { mtu = 1500, offload = noOffload, queueLimit = 1024, schedule = queueMicrotask }: MemoryPipeOptions) {
+  /** The default is a call and not a reference: a browser's `queueMicrotask` is nobody's method. */
+  constructor(name: string, { mtu = 1500, offload = noOffload, queueLimit = 1024, schedule = (deliver) => queueMicrotask(deliver) }: MemoryPipeOptions) {
     this.name = name
     this.mtu = mtu
     this.offload = offload

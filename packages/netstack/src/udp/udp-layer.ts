@@ -56,7 +56,7 @@ export class UdpLayer implements Transport {
   #wake: Milliseconds | undefined
 
   constructor(options: UdpLayerOptions) {
-    const { ip, clock, random, defer = queueMicrotask, maxFlows = 8192, maxFlowsPerSource = 4096, idle = 300_000 } = options
+    const { ip, clock, random, defer = (call) => queueMicrotask(call), maxFlows = 8192, maxFlowsPerSource = 4096, idle = 300_000 } = options
     this.#ip = ip
     this.#options = options
     this.#maxFlows = maxFlows

@@ -168,6 +168,8 @@ export class LossRecovery {
   /** The reordering window is over: what has not come by now is lost. */
   reorderingExpired(next: Seq, now: Milliseconds): void {
     this.#reorderingAt = undefined
+    // Where we come so late that the other timer would have rung too, what goes again now gets its time first.
+    if (this.#retransmissionBase + this.rtt.timeout <= now) this.#retransmissionBase = now
     this.#detect(next, now)
     if (this.sent.lostBytes === 0 || this.#phase !== 'open') return
     this.#enterRecovery(seqDiff(next, this.#una), next, now)
