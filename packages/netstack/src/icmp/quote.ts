@@ -46,18 +46,21 @@ function deserves4(packet: Uint8Array): Addressee | undefined {
   return { version: 4, source, destination }
 }
 
+const walked: readonly number[] = [ipProtocol.hopByHop, ipProtocol.destinationOptions, ipProtocol.routing, ipProtocol.fragment]
+
 function deserves6(packet: Uint8Array, error: Pick<IcmpError, 'kind' | 'code'>): Addressee | undefined {
   const source = readIpv6Address(packet, 8)
   const destination = readIpv6Address(packet, 24)
   if (!isUnicast(source) || isLoopback(source)) return undefined
   const isAllowed = error.kind === 'too-big' || (error.kind === 'parameter-problem' && error.code === problemCode.option)
   if (isMulticast(destination) && !isAllowed) return undefined
-  // Errors have types below 128. Behind extension headers one is looked for as far as they are usual.
+  // Errors have types below 128. Behind extension headers one is looked for as far as they are usual; later fragments come to no error.
   let protocol = packet[6] ?? ipProtocol.none
   let at = ipv6HeaderBytes
-  for (let count = 0; count < 8 && (protocol === ipProtocol.hopByHop || protocol === ipProtocol.destinationOptions || protocol === ipProtocol.routing); count += 1) {
+  for (let count = 0; count < 8 && walked.includes(protocol); count += 1) {
+    const length = protocol === ipProtocol.fragment ? 8 : ((packet[at + 1] ?? 0) + 1) * 8
     protocol = packet[at] ?? ipProtocol.none
-    at += ((packet[at + 1] ?? 0) + 1) * 8
+    at += length
   }
   if (protocol === ipProtocol.icmp6 && (packet[at] ?? 0) < 128) return undefined
   return { version: 6, source, destination }

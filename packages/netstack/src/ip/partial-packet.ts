@@ -31,8 +31,12 @@ export class PartialPacket {
   #pieceBytes = 0
   /** Where the payload ends; -1 until the last fragment is here. */
   #end = -1
-  /** All before the payload of the first fragment, without a fragment header. */
+  /** All before the payload of the first fragment, as it came. */
   #header: Uint8Array | undefined
+  /** IPv6: where in it the fragment header stands, and the byte that announces that, which comes to announce `#nextHeader`. */
+  #fragmentHeaderAt = 0
+  #nextHeaderAt = 0
+  #nextHeader = 0
 
   constructor(packet: IpPacket, key: number, bucket: number, due: Milliseconds) {
     this.key = key
@@ -94,33 +98,34 @@ export class PartialPacket {
   }
 
   #keepHeader(packet: IpPacket): void {
-    const header = copyBytes(packet.bytes.subarray(0, packet.version === 4 ? packet.payloadOffset : packet.fragmentHeaderAt))
-    // RFC 8200 4.5: the header before the fragment header now announces what the fragment header did.
-    if (packet.version === 6) header[packet.nextHeaderAt] = packet.protocol
-    this.#header = header
-    this.heldBytes += header.length
+    this.#header = copyBytes(packet.bytes.subarray(0, packet.payloadOffset))
+    this.#fragmentHeaderAt = packet.fragmentHeaderAt
+    this.#nextHeaderAt = packet.nextHeaderAt
+    this.#nextHeader = packet.protocol
+    this.heldBytes += this.#header.length
   }
 
   /** The whole packet; undefined if its header and payload together are too long. */
   join(): Uint8Array | undefined {
-    const header = this.#header
+    const header = this.#header?.subarray(0, this.#version === 4 ? undefined : this.#fragmentHeaderAt)
     // The length that an IPv6 header tells is without itself.
     if (!header || header.length + this.#end - (this.#version === 6 ? ipv6HeaderBytes : 0) > maxPacketBytes) return undefined
     const bytes = new Uint8Array(header.length + this.#end)
     bytes.set(header)
+    // RFC 8200 4.5: the header before the fragment header now announces what the fragment header did.
+    if (this.#version === 6) bytes[this.#nextHeaderAt] = this.#nextHeader
     for (const piece of this.#pieces) bytes.set(piece.bytes, header.length + piece.start)
     setLength(bytes, this.#version, header.length)
     return bytes
   }
 
-  /** What there is from the beginning on, as a packet to quote. */
+  /** The first fragment, if it is here, to be quoted as it came (RFC 4443 3.3). */
   firstFragment(): Uint8Array | undefined {
     const [first] = this.#pieces
     if (!this.#header || !first || first.start > 0) return undefined
     const bytes = new Uint8Array(this.#header.length + first.bytes.length)
     bytes.set(this.#header)
     bytes.set(first.bytes, this.#header.length)
-    setLength(bytes, this.#version, this.#header.length)
     return bytes
   }
 }

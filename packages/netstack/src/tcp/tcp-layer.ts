@@ -4,6 +4,7 @@ import type { IpLayer } from '../ip/ip-layer.ts'
 import type { ReportedError, Transport } from '../ip/transport.ts'
 import { foldSum, pseudoHeaderSum, sumBytes } from '../wire/checksum.ts'
 import { ipHeaderBytes } from '../wire/ip.ts'
+import { isUnicast } from '../wire/address-kind.ts'
 import { parseAddress, type IpAddress } from '../wire/ip-address.ts'
 import { ipProtocol, maxPacketBytes, type IpPacket } from '../wire/ip-packet.ts'
 import { encodeSegmentHeader, maxTcpHeaderBytes, parseSegment, tcpChecksumOffset, tcpFlag, tcpHeaderBytes, type Segment } from '../wire/tcp-segment.ts'
@@ -265,6 +266,8 @@ export class TcpLayer implements Transport, RequestOwner {
       throw new CodedError('netstack.limit', `There are ${this.#maxConnections} connections already: close some, or raise maxConnections`)
     }
     const remote = requireAddress(to.address)
+    // RFC 9293 MUST-46.
+    if (!isUnicast(remote)) throw new CodedError('netstack.address', `${to.address} is not the address of one host: connect to one that is`)
     const local = from.address === undefined ? this.#ip.addresses.sourceFor(remote) : requireAddress(from.address)
     if (!local) throw new CodedError('netstack.address', `This stack has no IPv${remote.version} address to connect from: give it one in addresses`)
     const isFree = (port: number): boolean => !this.#flows.find(local, port, remote, to.port)
