@@ -1,4 +1,5 @@
-import { afterAll, beforeAll, describe, it } from 'vitest'
+import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { conformancePage } from './conformance-page.ts'
 import { openKernelHost, type KernelHost } from './kernel-lab.ts'
 import type { Lab } from './lab.ts'
 import { openStackLab } from './stack-lab.ts'
@@ -29,4 +30,8 @@ describe.skipIf(noNetwork).concurrent('the kernel', { timeout: 30_000 }, () => {
   it.each(cases)('%s: %s', async (_name, _title, one) => {
     if (host) await runIn(host.open(one.options), one)
   })
+})
+
+it('docs/conformance/packetimpact.md says what is tried', async () => {
+  await expect(conformancePage(themes)).toMatchFileSnapshot('../../../docs/conformance/packetimpact.md')
 })

@@ -1,7 +1,7 @@
 import { writeFileSync } from 'node:fs'
 import type { Endpoint } from '@tunnel/flow'
 import { openRouteControl, openTunDevice, type TunDevice } from '@tunnel/linux'
-import type { Device, DeviceDatagrams, DeviceListener, DeviceOptions, DeviceSocket, Lab, SocketFailure } from './lab.ts'
+import type { Device, DeviceDatagrams, DeviceInfo, DeviceListener, DeviceOptions, DeviceSocket, Lab, SocketFailure } from './lab.ts'
 import { versionOf } from './packet.ts'
 import { EAGAIN, ECONNREFUSED, ECONNRESET, EHOSTUNREACH, EINPROGRESS, ENETUNREACH, EPIPE, ETIMEDOUT, ipv6Only, PosixError, PosixSocket, solSocket, solTcp, unshareNetwork } from './posix.ts'
 import { RawPeer } from './raw-peer.ts'
@@ -183,6 +183,13 @@ class KernelSocket implements DeviceSocket {
     const errno = this.#socket.takeError()
     if (errno !== 0) this.#failure = failures.get(errno) ?? 'other'
     return this.#failure
+  }
+
+  /** struct tcp_info of linux/tcp.h. */
+  info(): DeviceInfo {
+    const info = this.#socket.get(solTcp.level, solTcp.info, 84)
+    const u32 = (at: number): number => info.getUint32(at, true)
+    return { established: info.getUint8(0) === 1, inLoss: info.getUint8(1) === 4, retransmissionTimeout: u32(8) / 1000, roundTripMeasured: u32(68) > 0, windowSegments: u32(80) }
   }
 
   /** What the socket does not take yet waits here, as it would in a blocking call. */

@@ -20,6 +20,17 @@ export interface DeviceOptions {
   readonly asks?: boolean
 }
 
+/** TCP_INFO, as far as both have it. */
+export interface DeviceInfo {
+  readonly established: boolean
+  /** The retransmission timer has expired, and what was in flight then has not arrived. */
+  readonly inLoss: boolean
+  readonly retransmissionTimeout: number
+  readonly roundTripMeasured: boolean
+  /** Of congestion control. */
+  readonly windowSegments: number
+}
+
 /** A TCP socket of the device under test. */
 export interface DeviceSocket {
   readonly opened: boolean
@@ -28,6 +39,7 @@ export interface DeviceSocket {
   readonly heard: string
   /** The peer's end has been read. */
   readonly ended: boolean
+  info(): DeviceInfo
   send(data: string): void
   /** Reads what has come into `heard`. Before, and afterwards, nothing is read. */
   read(): Promise<void>

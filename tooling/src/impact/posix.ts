@@ -26,7 +26,7 @@ const CLONE_NEWNET = 0x4000_0000
 export const { EAGAIN, EINPROGRESS, ECONNREFUSED, ECONNRESET, EPIPE, ETIMEDOUT, EHOSTUNREACH, ENETUNREACH } = constants.errno
 export const solSocket = { level: 1, reuseAddress: 2, error: 4, receiveBuffer: 8, linger: 13 } as const
 export const ipv6Only = { level: 41, name: 26 } as const
-export const solTcp = { level: 6, noDelay: 1, linger2: 8, userTimeout: 18 } as const
+export const solTcp = { level: 6, noDelay: 1, linger2: 8, userTimeout: 18, info: 11 } as const
 
 /** A call has failed; `errno` says why. */
 export class PosixError extends Error {
@@ -73,9 +73,14 @@ export class PosixSocket {
 
   /** SO_ERROR; reading it clears it. */
   takeError(): number {
-    const value = new Uint8Array(4)
-    checked('getsockopt', calls.getsockopt(this.fd, solSocket.level, solSocket.error, value, Uint8Array.of(4, 0, 0, 0)))
-    return new DataView(value.buffer).getInt32(0, true)
+    return this.get(solSocket.level, solSocket.error, 4).getInt32(0, true)
+  }
+
+  /** The first `length` bytes of an option that is a structure. */
+  get(level: number, name: number, length: number): DataView {
+    const value = new Uint8Array(length)
+    checked('getsockopt', calls.getsockopt(this.fd, level, name, value, new Uint8Array(Int32Array.of(length).buffer)))
+    return new DataView(value.buffer)
   }
 
   bind(address: string, port: number): void {

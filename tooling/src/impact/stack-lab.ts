@@ -1,7 +1,7 @@
 import { createVirtualClock, type VirtualClock } from '@tunnel/flow/testing'
 import { isCodedError, type CodedError, type DatagramFlow, type Endpoint, type Flow, type TcpRequest } from '@tunnel/flow'
-import { createMemoryPipe, createNetstack, createSeededRandom, type Netstack, type TcpListener, type UdpSocket } from '@tunnel/netstack'
-import type { Device, DeviceDatagrams, DeviceListener, DeviceOptions, DeviceSocket, Lab, SocketFailure } from './lab.ts'
+import { createMemoryPipe, createNetstack, createSeededRandom, tcpInfo, type Netstack, type TcpListener, type UdpSocket } from '@tunnel/netstack'
+import type { Device, DeviceDatagrams, DeviceInfo, DeviceListener, DeviceOptions, DeviceSocket, Lab, SocketFailure } from './lab.ts'
 import { RawPeer } from './raw-peer.ts'
 
 export const deviceAddresses = { v4: '10.78.0.1', v6: 'fd78::1' } as const
@@ -127,6 +127,17 @@ class StackSocket implements DeviceSocket {
   constructor(flow: Flow | undefined, opening?: Promise<Flow>) {
     if (flow) this.#open(flow)
     opening?.then((made) => this.#open(made), (error: unknown) => void (this.failure = failureOf(error)))
+  }
+
+  info(): DeviceInfo {
+    const info = this.#flow && tcpInfo(this.#flow)
+    return {
+      established: info?.state === 'ESTABLISHED',
+      inLoss: info?.recovery === 'timeout',
+      retransmissionTimeout: info?.retransmissionTimeout ?? 0,
+      roundTripMeasured: info?.roundTrip !== undefined,
+      windowSegments: (info?.congestionWindowBytes ?? 0) / (info?.mssBytes ?? 1),
+    }
   }
 
   send(data: string): void {

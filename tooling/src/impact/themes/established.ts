@@ -279,6 +279,34 @@ const userTimeout: Case & { readonly options: DeviceOptions } = {
   },
 }
 
+const info: Theme = {
+  name: 'tcp_info',
+  differs: 'The kernel tells it by TCP_INFO, we by `tcpInfo(flow)`. The fields that both have agree.',
+  cases: [
+    {
+      title: 'how a connection stands: the round trip is measured, a timeout leaves one segment and a longer timer',
+      async run(lab) {
+        const { peer, socket } = await established(lab)
+        await measured(lab, peer, socket)
+        const before = socket.info()
+        expect(before).toMatchObject({ established: true, inLoss: false, roundTripMeasured: true })
+        expect(before.windowSegments).toBeGreaterThanOrEqual(10)
+        socket.send('lost')
+        await peer.hears(4)
+        await peer.emits({ text: 'lost' })
+        const after = socket.info()
+        expect(after).toMatchObject({ established: true, inLoss: true, windowSegments: 1 })
+        expect(after.retransmissionTimeout).toBeGreaterThanOrEqual(2 * before.retransmissionTimeout)
+        peer.sends({})
+        // Without SACK the kernel trusts the peace only after an ACK of something newer.
+        await measured(lab, peer, socket)
+        await lab.passes(20)
+        expect(socket.info().inLoss).toBe(false)
+      },
+    },
+  ],
+}
+
 export const establishedThemes: readonly Theme[] = [
   outsideTheWindow,
   unacceptable,
@@ -288,5 +316,6 @@ export const establishedThemes: readonly Theme[] = [
   corkMss,
   piggyback,
   receiveSpace,
+  info,
   { name: 'tcp_user_timeout', cases: [userTimeout] },
 ]

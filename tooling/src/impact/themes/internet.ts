@@ -116,6 +116,15 @@ const fragmentErrors: Theme = {
       },
     },
     {
+      title: 'an ICMP error that does not become whole is not told of, or two hosts would argue (RFC 4443 2.4)',
+      async run(lab) {
+        const fields = { ...ends(lab, 6), protocol: protocol.icmp6 }
+        const error = icmpBytes({ ...fields, type: 1, code: 4 }, filled(100))
+        lab.peer.sends(fragment(fields, error.slice(0, 64), 0, true, 5))
+        expect(await lab.peer.nextIcmp(lab.kind === 'kernel' ? 2_500 : 61_000)).toBeUndefined()
+      },
+    },
+    {
       title: 'a piece that is off the grid, or would end beyond any packet, is told of with its place',
       async run(lab) {
         const { fields, payload } = ping(lab, 6, filled(100))
