@@ -6,18 +6,22 @@ import { mkdirSync, writeFileSync } from 'node:fs'
 import { connections } from './scenarios/connections.ts'
 import { dns } from './scenarios/dns.ts'
 import { pingPong } from './scenarios/latency.ts'
+import { forwarder } from './scenarios/forwarder.ts'
+import { forwarderMemory } from './scenarios/forwarder-memory.ts'
 import { enterNamespace, inNamespace } from './namespace.ts'
 import { memory } from './scenarios/memory.ts'
 import type { Scenario } from './scenarios/scenario.ts'
 import { services } from './scenarios/services.ts'
+import { stack } from './scenarios/stack.ts'
 import { start } from './scenarios/start.ts'
 import { throughput } from './scenarios/throughput.ts'
 import { tproxy } from './scenarios/tproxy.ts'
+import { tun } from './scenarios/tun.ts'
 import { udp } from './scenarios/udp.ts'
 import { meets, renderTable, type Figure } from './table.ts'
 import { startWorld } from './world.ts'
 
-const scenarios: readonly Scenario[] = [start, pingPong, connections, throughput, memory, tproxy, services, udp, dns]
+const scenarios: readonly Scenario[] = [start, pingPong, connections, throughput, memory, tproxy, tun, services, udp, dns, stack, forwarder, forwarderMemory]
 
 const words = process.argv.slice(2).filter((word) => word !== '--')
 const json = words.includes('--json')

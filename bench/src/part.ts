@@ -1,6 +1,7 @@
 import { spawn, type ChildProcess } from 'node:child_process'
 import { once } from 'node:events'
 import { readFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
 import { createInterface } from 'node:readline'
 import { fileURLToPath } from 'node:url'
 
@@ -42,10 +43,18 @@ function observe(child: ChildProcess, ready: Part['ready']): Part {
   }
 }
 
+export interface PartOptions {
+  /** A file that names the network namespace to run in; by default ours. */
+  readonly network?: string | undefined
+}
+
 /** Starts `parts/NAME.ts` in a process of its own and waits for its first line. */
-export async function startPart(name: string, parameters: object = {}): Promise<Part> {
+export async function startPart(name: string, parameters: object = {}, { network }: PartOptions = {}): Promise<Part> {
   const script = fileURLToPath(new URL(`parts/${name}.ts`, import.meta.url))
-  const child = spawn(process.execPath, [script, JSON.stringify(parameters)], { stdio: ['ignore', 'pipe', 'inherit'] })
+  const inside = network === undefined ? [] : ['nsenter', `--net=${network}`]
+  const profile = process.env['BENCH_PROFILE'] === name ? ['--cpu-prof', `--cpu-prof-dir=${tmpdir()}/bench-profile`] : []
+  const [program = '', ...words] = [...inside, process.execPath, ...profile, script, JSON.stringify(parameters)]
+  const child = spawn(program, words, { stdio: ['ignore', 'pipe', 'inherit'] })
   const [line] = (await Promise.race([once(createInterface(child.stdout), 'line'), once(child, 'exit').then(() => ['{"failed":true}'])])) as [string]
   const ready = JSON.parse(line) as Part['ready']
   if (ready['failed']) throw new Error(`the part "${name}" did not start`)
@@ -64,7 +73,21 @@ export async function startTunneler(words: readonly string[]): Promise<Part> {
 }
 
 /** Runs `parts/NAME.ts` to its end and gives what it said. */
-export async function runPart<T>(name: string, parameters: object): Promise<T> {
-  const part = await startPart(name, parameters)
+export async function runPart<T>(name: string, parameters: object, options?: PartOptions): Promise<T> {
+  const part = await startPart(name, parameters, options)
   return part.ready as T
+}
+
+/** Starts a program of others; ready when `isReady` says so. `descriptors` are its descriptors from 3 on. */
+export async function startProgram(command: readonly string[], isReady: () => boolean, descriptors: readonly number[] = []): Promise<Part> {
+  const [program = '', ...words] = command
+  const child = spawn(program, words, { stdio: ['ignore', 'ignore', process.env['BENCH_LOG'] ? 'inherit' : 'ignore', ...descriptors] })
+  const part = observe(child, {})
+  const failed = once(child, 'exit').then(() => true, () => true)
+  for (let tries = 0; tries < 200; tries += 1) {
+    if (isReady()) return part
+    if (await Promise.race([failed, new Promise<false>((resolve) => setTimeout(() => resolve(false), 25))])) break
+  }
+  await part.stop()
+  throw new Error(`${program} did not start`)
 }

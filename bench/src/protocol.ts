@@ -18,7 +18,8 @@ function parseOrder(line: string): Order | undefined {
 
 /** The byte pipe that the far end is asked over: a socket, or a circuit behind an adapter of a few lines. */
 export interface FarPipe {
-  write(chunk: Uint8Array): boolean
+  /** `constant`: the chunk is never written to again and need not be copied. */
+  write(chunk: Uint8Array, constant: boolean): boolean
   end(): void
 }
 
@@ -33,7 +34,7 @@ export function serveOrder(pipe: FarPipe, message: number): { data(chunk: Uint8A
     while (left > 0) {
       const chunk = left < block.length ? block.subarray(0, left) : block
       left -= chunk.length
-      if (!pipe.write(chunk)) return
+      if (!pipe.write(chunk, true)) return
     }
     if (left === 0) pipe.end()
     left = -1
@@ -41,7 +42,7 @@ export function serveOrder(pipe: FarPipe, message: number): { data(chunk: Uint8A
   const take = (bytes: number): void => {
     left -= bytes
     if (left > 0) return
-    pipe.write(Buffer.from('.'))
+    pipe.write(Buffer.from('.'), true)
     pipe.end()
   }
   const start = (parsed: Order | undefined, rest: Uint8Array): void => {
@@ -53,7 +54,7 @@ export function serveOrder(pipe: FarPipe, message: number): { data(chunk: Uint8A
   }
   const data = (chunk: Uint8Array): void => {
     if (order?.kind === 'up') take(chunk.length)
-    else if (order?.kind === 'echo') pipe.write(chunk)
+    else if (order?.kind === 'echo') pipe.write(chunk, false)
     else if (order === undefined) {
       const newline = chunk.indexOf(10)
       line += Buffer.from(newline < 0 ? chunk : chunk.subarray(0, newline)).toString('latin1')

@@ -1,6 +1,6 @@
 import { createServer, type AddressInfo } from 'node:net'
 import { intercepted, interceptedPort } from './intercepted.ts'
-import { startPart, startTunneler, type Part } from './part.ts'
+import { runPart, startPart, startTunneler, type Part } from './part.ts'
 
 /** Where a client connects, and whose CPU and memory are counted. */
 export interface Path {
@@ -8,10 +8,19 @@ export interface Path {
   /** Default: loopback. */
   readonly host?: string
   readonly port: number
+  /** Where the client runs: a file that names a network namespace. Default: ours. */
+  readonly network?: string
   readonly measured?: Part
 }
 
 export const addressOf = ({ host, port }: Path): { host?: string; port: number } => ({ port, ...(host === undefined ? {} : { host }) })
+
+/** Runs the client over `path`, and gives what it said and the CPU time that it cost whoever is measured. */
+export async function runClient<T>(path: Path, load: object): Promise<T & { readonly cpuSeconds: number | undefined }> {
+  const before = path.measured?.cpuSeconds() ?? 0
+  const said = await runPart<T>('client', { ...addressOf(path), ...load }, { network: path.network })
+  return { ...said, cpuSeconds: path.measured && path.measured.cpuSeconds() - before }
+}
 
 /** A tunneler that intercepts, with the same far ends. */
 export interface TransparentTunneler {
@@ -37,7 +46,7 @@ export interface World {
   readonly udpDirect: Path
   readonly udpHosted: Path
   startAnotherTunneler(): Promise<{ part: Part; port: number; milliseconds: number }>
-  startTransparentTunneler(...options: readonly string[]): Promise<TransparentTunneler>
+  startTransparentTunneler(mode: 'tproxy' | 'tun', ...options: readonly string[]): Promise<TransparentTunneler>
   stop(): Promise<void>
 }
 
@@ -81,11 +90,11 @@ export async function startWorld(): Promise<World> {
       const another = await startOne()
       return { part: another.part, port: another.ports[0], milliseconds: another.milliseconds }
     },
-    async startTransparentTunneler(...options) {
+    async startTransparentTunneler(mode, ...options) {
       const started = performance.now()
-      const part = await startTunneler(['--identity', identity, 'tproxy', ...options])
+      const part = await startTunneler(['--identity', identity, mode, ...options])
       await firstAnswer({ host: intercepted.sdkHosted, port: interceptedPort })
-      const path = (name: string, host: string): Path => ({ name: `tproxy, ${name}`, host, port: interceptedPort, measured: part })
+      const path = (name: string, host: string): Path => ({ name: `${mode}, ${name}`, host, port: interceptedPort, measured: part })
       return {
         part,
         milliseconds: performance.now() - started,

@@ -85,13 +85,18 @@ async function hellos(rounds: number): Promise<void> {
 
 /** Opens all, keeps them, and says so: the parent measures, then ends this process. */
 async function hold(): Promise<void> {
-  for (let index = 0; index < load.connections; index += 1) {
-    let arrived: () => void = () => {}
-    const answer = new Promise<void>((resolve) => (arrived = resolve))
-    const socket = await open(() => arrived())
-    socket.write(`${formatOrder({ kind: 'echo' })}x`)
-    await answer
+  let left = load.connections
+  const worker = async (): Promise<void> => {
+    while (left > 0) {
+      left -= 1
+      let arrived: () => void = () => {}
+      const answer = new Promise<void>((resolve) => (arrived = resolve))
+      const socket = await open(() => arrived())
+      socket.write(`${formatOrder({ kind: 'echo' })}x`)
+      await answer
+    }
   }
+  await Promise.all(Array.from({ length: 8 }, worker))
   console.log(JSON.stringify({ held: load.connections }))
   setInterval(() => {}, 60_000)
 }

@@ -1,28 +1,45 @@
-import { runPart } from '../part.ts'
 import type { Figure } from '../table.ts'
-import { addressOf, type Path } from '../world.ts'
+import { runClient, type Path } from '../world.ts'
 import type { Scenario } from './scenario.ts'
 
 const mebibyte = 1024 * 1024
 
-interface Transfer {
+export interface Transfer {
   readonly megabitsPerSecond: number
   readonly cpuSecondsPerGigabyte: number | undefined
 }
 
 async function transfer(path: Path, kind: 'up' | 'down', connections: number, bytes: number): Promise<Transfer> {
-  const before = path.measured?.cpuSeconds() ?? 0
-  const { seconds } = await runPart<{ seconds: number }>('client', { ...addressOf(path), order: { kind, bytes }, connections })
-  const cpu = path.measured && path.measured.cpuSeconds() - before
-  return { megabitsPerSecond: (bytes * 8) / 1e6 / seconds, cpuSecondsPerGigabyte: cpu === undefined ? undefined : cpu / (bytes / 1e9) }
+  const { seconds, cpuSeconds } = await runClient<{ seconds: number }>(path, { order: { kind, bytes }, connections })
+  return { megabitsPerSecond: (bytes * 8) / 1e6 / seconds, cpuSecondsPerGigabyte: cpuSeconds === undefined ? undefined : cpuSeconds / (bytes / 1e9) }
 }
 
 const median = (values: readonly number[]): number => values.toSorted((a, b) => a - b)[Math.floor(values.length / 2)] ?? 0
 
 export async function medianTransfer(path: Path, kind: 'up' | 'down', connections: number): Promise<Transfer> {
-  const runs: Transfer[] = []
-  await transfer(path, kind, connections, 64 * mebibyte) // warms code and buffers
-  for (let run = 0; run < 3; run += 1) runs.push(await transfer(path, kind, connections, 512 * mebibyte))
+  const [measured] = await transferInTurns([path], kind, connections)
+  if (measured === undefined) throw new Error('nothing was measured')
+  return measured
+}
+
+/**
+ * The median of `runs` of each path. They take turns, so that a machine in a bad mood treats them alike. Undefined for one whose
+ * transfers break, as those of some peers do.
+ */
+export async function transferInTurns(paths: readonly Path[], kind: 'up' | 'down', connections: number, { bytes = 512 * mebibyte, runs = 3 } = {}): Promise<readonly (Transfer | undefined)[]> {
+  const measured = paths.map((): Transfer[] => [])
+  for (let run = 0; run <= runs; run += 1) {
+    for (const [index, path] of paths.entries()) {
+      const result = await transfer(path, kind, connections, run === 0 ? bytes / 8 : bytes).catch((error: unknown) => console.log(`${path.name}, ${kind}, ${connections} at once: ${String(error)}`))
+      // The first warms code and buffers.
+      if (result && run > 0) measured[index]?.push(result)
+    }
+  }
+  return measured.map(medianOf)
+}
+
+function medianOf(runs: readonly Transfer[]): Transfer | undefined {
+  if (runs.length === 0) return undefined
   const cpu = runs.map(({ cpuSecondsPerGigabyte }) => cpuSecondsPerGigabyte).filter((value) => value !== undefined)
   return { megabitsPerSecond: median(runs.map(({ megabitsPerSecond }) => megabitsPerSecond)), cpuSecondsPerGigabyte: cpu.length > 0 ? median(cpu) : undefined }
 }

@@ -13,7 +13,7 @@ export const tproxy: Scenario = {
   intercepts: true,
   async run(world) {
     const figures: Figure[] = []
-    const transparent = await world.startTransparentTunneler('--resolver', 'none')
+    const transparent = await world.startTransparentTunneler('tproxy', '--resolver', 'none')
     try {
       for (const [listener, intercepted] of [[world.sdkHosted, transparent.sdkHosted], [world.routerHosted, transparent.routerHosted]] as const) {
         for (const kind of ['up', 'down'] as const) {
@@ -25,7 +25,7 @@ export const tproxy: Scenario = {
     } finally {
       await transparent.part.stop()
     }
-    return [...figures, ...(await measureStart(world.startTransparentTunneler))]
+    return [...figures, ...(await measureStart((...options) => world.startTransparentTunneler('tproxy', ...options)))]
   },
 }
 

@@ -26,7 +26,7 @@ export const udp: Scenario = {
     }
     await measure(world.udpDirect)
     const listener = await measure(world.udpHosted)
-    const transparent = await world.startTransparentTunneler('--resolver', 'none')
+    const transparent = await world.startTransparentTunneler('tproxy', '--resolver', 'none')
     try {
       const intercepted = await measure(transparent.udpHosted)
       figures.push({ name: 'ratio UDP ping-pong p50 intercepted to listener', value: intercepted.p50 / listener.p50, unit: '', target: { atMost: 1.6 } })

@@ -11,7 +11,8 @@ export const ownersLimit = 32
 const pinFactor = 16
 /** So many small reads in a row make a busy flow a quiet one. */
 const calmReads = 8
-const spareLimit = 4
+/** Of all flows together, used again by whichever reads next: fresh memory costs a clearing and, later, the garbage collector's time. */
+const spareLimit = 32
 
 /**
  * libuv reads and calls back in one go, so one buffer serves all flows whose bytes are copied out at once: an idle
@@ -19,6 +20,7 @@ const spareLimit = 4
  */
 let shared: Buffer | undefined
 let owners = 0
+const spare: Buffer[] = []
 
 /**
  * Buffers that a socket reads into. Quiet flows share one, and the little that comes is copied out of it; a flow that
@@ -27,7 +29,6 @@ let owners = 0
  */
 export class ReadBuffers {
   #own: Buffer | undefined
-  readonly #spare: Buffer[] = []
   #smallReads = 0
   #disposed = false
 
@@ -53,21 +54,21 @@ export class ReadBuffers {
   #lend(buffer: Buffer, bytes: number, deliver: (chunk: Uint8Array, hold: Hold) => void): void {
     let held = false
     const release: Release = () => {
-      if (this.#own !== undefined && this.#own !== buffer && this.#spare.length < spareLimit) this.#spare.push(buffer)
+      if (held && buffer !== this.#own && owners > 0 && spare.length < spareLimit) spare.push(buffer)
       held = false
     }
     deliver(buffer.subarray(0, bytes), () => {
       held = true
       return release
     })
-    if (held && this.#own !== undefined) this.#own = this.#spare.pop() ?? Buffer.allocUnsafeSlow(ownBytes)
+    if (held && this.#own !== undefined) this.#own = spare.pop() ?? Buffer.allocUnsafeSlow(ownBytes)
   }
 
   #adapt(bytes: number): void {
     if (this.#own === undefined) {
       if (bytes === sharedBytes && owners < ownersLimit && !this.#disposed) {
         owners += 1
-        this.#own = Buffer.allocUnsafeSlow(ownBytes)
+        this.#own = spare.pop() ?? Buffer.allocUnsafeSlow(ownBytes)
       }
       return
     }
@@ -79,6 +80,6 @@ export class ReadBuffers {
     if (this.#own !== undefined) owners -= 1
     this.#own = undefined
     this.#smallReads = 0
-    this.#spare.length = 0
+    if (owners === 0) spare.length = 0
   }
 }

@@ -34,19 +34,19 @@ export class PacketWriter {
     this.#hasVnetHeader = hasVnetHeader
   }
 
-  /** False: the kernel has not taken it, or could not. */
-  write(parts: readonly Uint8Array[], segmentBytes: number | undefined): boolean {
+  /** How many bytes the kernel has taken; below 0 if it has not, or could not. */
+  write(parts: readonly Uint8Array[], segmentBytes: number | undefined): number {
     const [head] = parts
-    if (!head) return false
+    if (!head) return -1
     let bytes = 0
     for (const part of parts) bytes += part.length
     this.#count = 0
     this.#runStart = 0
     this.#filled = this.#hasVnetHeader ? vnetHeaderBytes : 0
-    if (this.#hasVnetHeader ? !writeVnetHeader(this.#scratch, head, bytes, this.#mtu, segmentBytes) : bytes > this.#mtu) return false
-    for (const part of parts) if (!this.#add(part)) return false
+    if (this.#hasVnetHeader ? !writeVnetHeader(this.#scratch, head, bytes, this.#mtu, segmentBytes) : bytes > this.#mtu) return -1
+    for (const part of parts) if (!this.#add(part)) return -1
     this.#endRun()
-    return libc().writev(this.#fd, this.#vector, this.#count) >= 0
+    return libc().writev(this.#fd, this.#vector, this.#count)
   }
 
   #add(part: Uint8Array): boolean {

@@ -48,6 +48,13 @@ const slotBytes = packetOffset + 65_536
 /** One turn reads no more, so that a flood does not starve the rest of the program. */
 const bytesPerTurn = 4 << 20
 const packetsPerTurn = 512
+/**
+ * After so much has been sent, what has come is read before anything else is done: the kernel hands a packet over to its receiver inside our write, so the
+ * answer is there already. Whoever keeps what he has sent until it is acknowledged then keeps little, and the same memory is used again while it is warm.
+ */
+const bytesBeforeAnswers = 128 << 10
+/** In one turn of the event loop: two that make work for each other without end are to let others have a turn. */
+const earlyDrainsPerTurn = 16
 const { EAGAIN, EINTR } = constants.errno
 const EBADFD = 77
 const unverified: ReceivedOffload = { verified: false, datagramBytes: 0 }
@@ -95,9 +102,21 @@ class FfiTunDevice implements TunDevice {
   #batchVerified = true
   #poll: Poll | undefined
   #planned = false
+  #sentBytes = 0
+  #earlyDrains = 0
+  #earlyPlanned = false
   #closed = false
   #receive: ReceivePackets = () => {}
-  readonly #drain = (): void => this.#drainQueue()
+  readonly #drain = (): void => {
+    this.#planned = false
+    this.#earlyDrains = 0
+    this.#drainQueue()
+  }
+  readonly #drainEarly = (): void => {
+    this.#earlyPlanned = false
+    this.#earlyDrains += 1
+    this.#drainQueue()
+  }
 
   constructor(link: TunLink, mtu: number, { onGone = () => {} }: RunningTunOptions) {
     const hasVnetHeader = link.offloads !== 'none'
@@ -123,17 +142,18 @@ class FfiTunDevice implements TunDevice {
   start(receive: ReceivePackets): void {
     if (this.#closed || this.#poll) throw new Error('A device is started once, and before it is closed')
     this.#receive = receive
-    this.#poll = pollDescriptor(this.#link.fd, 'readable', () => {
-      if (this.#planned) return
-      this.#planned = true
-      setImmediate(this.#drain)
-    })
+    this.#poll = pollDescriptor(this.#link.fd, 'readable', () => this.#plan())
   }
 
   transmit(parts: readonly Uint8Array[], segmentBytes?: number): boolean {
-    if (!this.#closed && this.#writer.write(parts, segmentBytes)) return true
-    this.#dropped += 1
-    return false
+    const written = this.#closed ? -1 : this.#writer.write(parts, segmentBytes)
+    if (written < 0) {
+      this.#dropped += 1
+      return false
+    }
+    this.#sentBytes += written
+    if (this.#sentBytes >= bytesBeforeAnswers) this.#planEarlyDrain()
+    return true
   }
 
   ref(): void {
@@ -151,8 +171,21 @@ class FfiTunDevice implements TunDevice {
     this.#link.close()
   }
 
+  #planEarlyDrain(): void {
+    if (this.#earlyPlanned || !this.#poll) return
+    if (this.#earlyDrains >= earlyDrainsPerTurn) return this.#plan()
+    this.#earlyPlanned = true
+    queueMicrotask(this.#drainEarly)
+  }
+
+  #plan(): void {
+    if (this.#planned) return
+    this.#planned = true
+    setImmediate(this.#drain)
+  }
+
   #drainQueue(): void {
-    this.#planned = false
+    this.#sentBytes = 0
     let bytes = 0
     for (let packets = 0; packets < packetsPerTurn && bytes < bytesPerTurn && !this.#closed; packets++) {
       const slot = packets % batchSlots
