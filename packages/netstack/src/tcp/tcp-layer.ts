@@ -11,7 +11,8 @@ import { encodeSegmentHeader, maxTcpHeaderBytes, parseSegment, tcpChecksumOffset
 import { BlockPool } from './buffer/block-pool.ts'
 import { InitialNumbers } from './initial-numbers.ts'
 import { resetFor } from './reset-for.ts'
-import type { Seq } from './seq.ts'
+import { seqAdd, type Seq } from './seq.ts'
+import { SynCookies } from './syn-cookies.ts'
 import { TcpConnection } from './tcp-connection.ts'
 import { TcpFlow } from './tcp-flow.ts'
 import { TcpListeners, type TcpListener } from './tcp-listener.ts'
@@ -28,7 +29,10 @@ export interface TcpLimits {
   /** SYNs that wait for an answer of the program, in all and of one source; more are dropped. Defaults: 8192 and two thirds of it. */
   readonly maxRequests?: number
   readonly maxRequestsPerSource?: number
-  /** Answered SYNs whose askers have not spoken since; the oldest makes room. Default 8192. */
+  /**
+   * Answered SYNs whose askers have not spoken since. Of more, those to listeners are answered by SYN cookies, and of accepted requests the oldest makes room.
+   * Default 4096.
+   */
   readonly maxHalfOpen?: number
   /** Connections in TIME-WAIT; the oldest makes room. Default 8192. */
   readonly maxTimeWait?: number
@@ -57,6 +61,8 @@ export interface TcpConnectOptions {
 
 const firstEphemeralPort = 49_152
 const portCount = 65_536
+/** What is taken for the round trip where only a cookie is left of a SYN: the first timeout (RFC 6298 2.1). */
+const unknownAge = 1_000
 
 /** TCP as a host has it: connections over one IP layer, listeners, and requests for what nobody waits for. */
 export class TcpLayer implements Transport, RequestOwner {
@@ -69,11 +75,13 @@ export class TcpLayer implements Transport, RequestOwner {
   readonly #requests: PendingRequests
   readonly #listeners = new TcpListeners()
   readonly #runner: TcpRunner
+  readonly #cookies: SynCookies
   readonly #maxConnections: number
+  readonly #maxHalfOpen: number
   #onRequest: ((request: TcpRequest) => void) | undefined
 
   constructor(options: TcpLayerOptions) {
-    const { ip, random, wake, handlerFailed, maxConnections = 65_536, maxRequests = 8192, maxHalfOpen = 8192, maxTimeWait = 8192 } = options
+    const { ip, random, wake, handlerFailed, maxConnections = 65_536, maxRequests = 8192, maxHalfOpen = 4096, maxTimeWait = 8192 } = options
     const secret = Math.floor(random() * 2 ** 31)
     this.#options = options
     this.#ip = ip
@@ -81,7 +89,9 @@ export class TcpLayer implements Transport, RequestOwner {
     this.#numbers = new InitialNumbers(random)
     this.#flows = new PairTable(secret)
     this.#requests = new PendingRequests(secret, maxRequests, options.maxRequestsPerSource ?? Math.ceil((maxRequests * 2) / 3))
+    this.#cookies = new SynCookies(random)
     this.#maxConnections = maxConnections
+    this.#maxHalfOpen = maxHalfOpen
     this.#runner = new TcpRunner({ output: ip.output, maxHalfOpen, maxTimeWait, wake, handlerFailed, onOver: (flow) => this.#flows.remove(flow) })
     ip.register(ipProtocol.tcp, this)
   }
@@ -191,7 +201,8 @@ export class TcpLayer implements Transport, RequestOwner {
     const waiting = this.#requests.find(pair)
     if (waiting && this.#requests.receive(waiting, segment, this.#options.clock.now())) return
     const isSyn = (segment.flags & (tcpFlag.syn | tcpFlag.ack | tcpFlag.rst)) === tcpFlag.syn
-    const listener = isSyn ? this.#listeners.find(pair.localPort, pair.local) : undefined
+    const listener = this.#listeners.find(pair.localPort, pair.local)
+    if (!isSyn && listener && this.#receiveCookie(listener, pair, segment)) return
     // Port 0 is nobody's (RFC 6335 6).
     if (!isSyn || (!listener && !this.#onRequest) || pair.localPort === 0 || pair.remotePort === 0) this.#reset(pair, segment)
     else if (this.#flows.size >= this.#maxConnections) this.#ip.drops.count('tcp.connection-limit')
@@ -200,7 +211,11 @@ export class TcpLayer implements Transport, RequestOwner {
   }
 
   #listenerAccepts(listener: TcpListener, pair: TcpPair, syn: Segment): void {
-    const flow = this.#acceptSyn(pair, syn)
+    if (this.#runner.halfOpen >= this.#maxHalfOpen) return this.#answerByCookie(pair, syn)
+    this.#announce(listener, this.#acceptSyn(pair, syn))
+  }
+
+  #announce(listener: TcpListener, flow: TcpFlow): void {
     flow.onOpened = (failure) => {
       if (!failure) listener.onFlow(flow)
     }
@@ -217,6 +232,39 @@ export class TcpLayer implements Transport, RequestOwner {
     }
   }
 
+  /** Answers as a connection would, which is forgotten at once. */
+  #answerByCookie(pair: TcpPair, syn: Segment): void {
+    const now = this.#options.clock.now()
+    const options = SynCookies.memorable(syn.options)
+    const { connection, route } = this.#createFlow(pair, this.#cookies.make(pair, syn, now), now)
+    connection.accept({ ...syn, options }, now)
+    connection.transmit(now, (header) => {
+      const { timestamp } = header.options
+      const stamped = timestamp ? { ...header.options, timestamp: { ...timestamp, value: SynCookies.stamp(timestamp.value, options) } } : header.options
+      const { output } = this.#ip
+      output.send(route, encodeSegmentHeader({ ...header, options: stamped }, output.scratch, output.transportAt), [], 0)
+      return true
+    })
+  }
+
+  /** False if `segment` brings no cookie of ours back. Else the connection is now what it would be if we had kept it. */
+  #receiveCookie(listener: TcpListener, pair: TcpPair, segment: Segment): boolean {
+    const now = this.#options.clock.now()
+    if ((segment.flags & (tcpFlag.ack | tcpFlag.rst)) !== tcpFlag.ack || this.#flows.size >= this.#maxConnections) return false
+    const options = this.#cookies.recall(pair, segment, now)
+    if (!options) return false
+    const age = options.timestamp ? (this.#numbers.timestampOffset(pair) + Math.floor(now) - options.timestamp.echo) | 0 : unknownAge
+    const answered = now - Math.max(0, age)
+    const flow = this.#createFlow(pair, seqAdd(segment.ack, -1), answered)
+    flow.connection.accept({ ...segment, seq: seqAdd(segment.seq, -1), flags: tcpFlag.syn, options }, answered)
+    flow.connection.transmit(answered, () => true)
+    this.#flows.add(flow)
+    flow.connection.receive(segment, now)
+    this.#announce(listener, flow)
+    this.#runner.schedule(flow)
+    return true
+  }
+
   #acceptSyn(pair: TcpPair, syn: Segment): TcpFlow {
     const flow = this.#addFlow(pair)
     flow.connection.accept(syn, this.#options.clock.now())
@@ -226,13 +274,19 @@ export class TcpLayer implements Transport, RequestOwner {
   }
 
   #addFlow(pair: TcpPair): TcpFlow {
-    const { device, clock } = this.#options
-    const now = clock.now()
+    const now = this.#options.clock.now()
+    const flow = this.#createFlow(pair, this.#numbers.sequence(pair, now), now)
+    this.#flows.add(flow)
+    return flow
+  }
+
+  #createFlow(pair: TcpPair, initialSequence: Seq, now: Milliseconds): TcpFlow {
+    const { device } = this.#options
     const headers = ipHeaderBytes(pair.remote.version) + tcpHeaderBytes
     const connection = new TcpConnection({
       localPort: pair.localPort,
       remotePort: pair.remotePort,
-      initialSequence: this.#numbers.sequence(pair, now),
+      initialSequence,
       timestampOffset: this.#numbers.timestampOffset(pair),
       mss: Math.min(device.mtu, maxPacketBytes) - headers,
       offloadBytes: Math.max(0, Math.min(device.offload.segmentationBytes, maxPacketBytes) - headers + tcpHeaderBytes - maxTcpHeaderBytes),
@@ -243,9 +297,7 @@ export class TcpLayer implements Transport, RequestOwner {
     const pathBytes = this.#ip.output.mtuTo(pair.remote)
     if (pathBytes < device.mtu) connection.pathShrunk(pathBytes - headers)
     const route = { source: pair.local, destination: pair.remote, protocol: ipProtocol.tcp, checksumAt: tcpChecksumOffset }
-    const flow = new TcpFlow(pair, route, connection, this.#runner, this.#settings.sendLimitBytes)
-    this.#flows.add(flow)
-    return flow
+    return new TcpFlow(pair, route, connection, this.#runner, this.#settings.sendLimitBytes)
   }
 
   #forget(flow: TcpFlow): void {
