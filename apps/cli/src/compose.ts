@@ -5,6 +5,7 @@ import type { NetworkPath, OverlayOptions } from '@tunnel/edge'
 import { openOverlay } from '@tunnel/edge'
 import type { LogFields, Milliseconds } from '@tunnel/flow'
 import { isCodedError } from '@tunnel/flow'
+import type { PcapTap } from '@tunnel/netstack'
 import { loadIdentities } from './identities.ts'
 import { returnMemoryWhenIdle } from './idle-memory.ts'
 import type { LateOverlay } from './late-overlay.ts'
@@ -25,6 +26,8 @@ export interface Composition {
   readonly hosting?: boolean
   readonly hostnameOf?: HostnameOf
   readonly hostDialer?: HostDialer
+  /** Of a stack of ours, for `capture`. */
+  readonly tap?: PcapTap
   /** The tunneler runs. */
   started?(tunneler: Tunneler): void
   /** What `status` shows of the mode. */
@@ -61,7 +64,7 @@ export async function startTunneler(session: Session, signal: AbortSignal, prepa
   const tunneler = createTunneler({ ...composition, overlays, log })
   tunneler.start()
   composition.started?.(tunneler)
-  const status = serveStatus(session, () => instanceStatusOf(session, tunneler, composition.status?.()))
+  const status = serveStatus(session, () => instanceStatusOf(session, tunneler, composition.status?.()), composition.tap)
   const { counters } = tunneler
   const opened = (): number => counters.get('flows.opened')
   const live = (): number => opened() - counters.get('flows.closed') - counters.get('flows.failed')

@@ -15,7 +15,7 @@ export type ExitCode = (typeof exitCodes)[keyof typeof exitCodes]
 
 export const exitCodeTable: readonly (readonly [code: ExitCode, meaning: string])[] = [
   [exitCodes.ok, 'done; also after an orderly stop by SIGINT, SIGTERM or SIGHUP'],
-  [exitCodes.fatal, 'FATAL: the program could not go on (the line says why), a check of `demo` or `doctor` failed, or nothing runs that `status` could show'],
+  [exitCodes.fatal, 'FATAL: the program could not go on (the line says why), a check of `demo` or `doctor` failed, or nothing runs that `status` or `capture` could show'],
   [exitCodes.usage, 'the command line is wrong; nothing was started'],
   [exitCodes.identity, 'no identity could be used: missing, unreadable, wrong, or expired'],
   [exitCodes.enroll, 'enrollment failed; no identity was written'],

@@ -4,6 +4,7 @@ import type { Option } from 'commander'
 import { resolveBooleanValues, splitCommand } from './arguments.ts'
 import type { DefineCommand, Run } from './commands/command.ts'
 import { addExamples } from './commands/command.ts'
+import { defineCapture } from './commands/capture.ts'
 import { defineCleanup } from './commands/cleanup.ts'
 import { defineDemo } from './commands/demo.ts'
 import { defineDoctor } from './commands/doctor.ts'
@@ -38,6 +39,7 @@ const commands: readonly DefineCommand[] = [
   defineEnroll,
   defineDoctor,
   defineStatus,
+  defineCapture,
   defineCleanup,
   defineDemo,
   defineVersion,

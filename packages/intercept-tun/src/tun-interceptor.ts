@@ -192,17 +192,14 @@ class Tun implements TunInterceptor {
     const needed = destinationsOf(claims.values(), this.#pools)
     for (const { local } of this.#ports) {
       const prefix = parsePrefix(local.address)
-      if (prefix && !this.#isCovered(needed, prefix)) needed.set(prefix.cidr, { prefix, peer: prefix.family === 4 })
+      // Shown as a peer also where its range is routed: others on this host see that the range is in use.
+      if (prefix) needed.set(prefix.cidr, { prefix, peer: prefix.family === 4 })
     }
     const left = [...this.#tunnel.destinations].filter(([cidr]) => !needed.has(cidr))
     if (left.length === 0) return needed
     const open = [...this.#ledger].flatMap(({ to }) => parsePrefix(to.address) ?? [])
     for (const [cidr, destination] of left) if (open.some((address) => contains(destination.prefix, address))) needed.set(cidr, destination)
     return needed
-  }
-
-  #isCovered(destinations: ReadonlyMap<string, Destination>, address: Prefix): boolean {
-    return [...destinations.values()].some(({ prefix }) => contains(prefix, address))
   }
 
   #open(): Tunnel {

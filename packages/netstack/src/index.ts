@@ -21,7 +21,7 @@
  */
 export { withFaults, type Faults, type FaultsOptions } from './device/faults.ts'
 export { createMemoryPipe, noOffload, type MemoryPipeOptions } from './device/memory-pipe.ts'
-export { withPcap, type PcapOptions, type PcapSink } from './device/pcap.ts'
+export { createPcapTap, createPcapWriter, withPcap, type PcapOptions, type PcapSink, type PcapTap, type PcapWriter } from './device/pcap.ts'
 export { createSeededRandom, type Random } from './device/random.ts'
 export { withTrace } from './device/trace.ts'
 export { createNetstack, type Netstack, type NetstackOptions, type NetstackStats } from './stack.ts'

@@ -8,7 +8,7 @@ import { createInterface } from 'node:readline'
 import { createNetwork } from '@tunnel/devnet'
 import { createDnsServer, records } from '@tunnel/dns'
 import type { ServiceOptions } from '@tunnel/devnet'
-import { startPostgres, startSshServer, startWebServer, type RealServer } from '../real-servers.ts'
+import { startIperfServer, startPostgres, startRsyncServer, startSshServer, startWebServer, type RealServer } from '../real-servers.ts'
 
 export interface FarSideOptions {
   readonly host: string
@@ -62,6 +62,15 @@ const calls = {
   async postgres() {
     servers.set('postgres', await startPostgres())
     return { port: servers.get('postgres')?.port }
+  },
+  async iperf() {
+    servers.set('iperf', await startIperfServer())
+    return { port: servers.get('iperf')?.port }
+  },
+  /** What is under `folder`, as the module `files`. */
+  async rsync(folder: string) {
+    servers.set('rsync', await startRsyncServer(folder))
+    return { port: servers.get('rsync')?.port }
   },
   killRouter: async (name?: string) => void (await network.killRouter(name ?? 'router-1')),
   dropChannels: async (name: string) => network.dropChannels(name),

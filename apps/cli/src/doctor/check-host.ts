@@ -45,7 +45,7 @@ export async function checkListeners(listen: readonly Endpoint[], find = ownerOf
       const owner = (await find('udp', endpoint)) ?? (await find('tcp', endpoint))
       if (owner === undefined) return ok(name, 'free')
       if (owner.startsWith('ziti-tunnel')) return ok(name, `${owner} answers there; another one beside it needs another address`)
-      return warn(name, `taken by ${owner}`, `stop that program, or listen elsewhere: --resolver udp://127.0.0.2:${endpoint.port}`)
+      return warn(name, `taken by ${owner}`, `stop that program, listen elsewhere (--resolver udp://127.0.0.2:${endpoint.port}), or use 'ziti-tunnel tun', which is asked inside its tunnel then`)
     }),
   )
 }

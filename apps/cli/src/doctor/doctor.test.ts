@@ -59,7 +59,7 @@ describe('checks', () => {
     const owners: Record<string, string> = { '127.0.0.1': 'dnsmasq (pid 812)', '127.0.0.2': 'ziti-tunnel run (pid 813)' }
     const endpoints = ['127.0.0.1', '127.0.0.2', '::1'].map((address) => ({ address, port: 53 }))
     expect(await checkListeners(endpoints, async (protocol, { address }) => (protocol === 'tcp' ? owners[address] : undefined))).toEqual([
-      warn('port 53 on 127.0.0.1', 'taken by dnsmasq (pid 812)', 'stop that program, or listen elsewhere: --resolver udp://127.0.0.2:53'),
+      warn('port 53 on 127.0.0.1', 'taken by dnsmasq (pid 812)', "stop that program, listen elsewhere (--resolver udp://127.0.0.2:53), or use 'ziti-tunnel tun', which is asked inside its tunnel then"),
       ok('port 53 on 127.0.0.2', 'ziti-tunnel run (pid 813) answers there; another one beside it needs another address'),
       ok('port 53 on ::1', 'free'),
     ])

@@ -4,7 +4,8 @@ import { syntheticPool, type DnsServer, type SyntheticPool } from '@tunnel/dns'
 import type { Milliseconds, TcpRequest, UdpRequest } from '@tunnel/flow'
 import { systemClock } from '@tunnel/flow'
 import { detectResolver, openCommandNamespace, upstreamsOf, type CommandEnd, type CommandNamespace } from '@tunnel/linux'
-import { createNetstack, type Netstack } from '@tunnel/netstack'
+import { createNetstack, createPcapTap, type Netstack } from '@tunnel/netstack'
+import { captureToFile } from '../capture/capture-to-file.ts'
 import type { Composition, HostSide } from '../compose.ts'
 import { withNames } from '../intercept/named-interceptor.ts'
 import type { NameBook } from '../names/name-book.ts'
@@ -58,7 +59,10 @@ export class CommandHost implements HostSide {
     const { v4, v6, dns } = this.#inside
     const files = insideFiles(dns)
     this.#namespace = await openCommandNamespace({ command: this.#arguments.command, v4, v6, files, hidden: hiddenSockets })
-    const stack = createNetstack({ device: this.#namespace.device, any: true, log: this.#session.log })
+    const { capture } = this.#session.options.intercept
+    const tap = createPcapTap({ clock: systemClock })
+    if (capture) captureToFile(tap, capture, this.#session.log)
+    const stack = createNetstack({ device: tap.through(this.#namespace.device), any: true, log: this.#session.log })
     this.#stack = stack
     const pool = this.#openPool(this.#namespace.ipv6)
     const book = createSyntheticNames(pool, this.#session.log)
@@ -69,6 +73,7 @@ export class CommandHost implements HostSide {
     return {
       interceptor: this.#telling(withNames(split, { book })),
       hosting: false,
+      tap,
       table: { addresses: true },
       hostnameOf: (address) => book.nameOf(address),
     }

@@ -27,6 +27,11 @@ describe('the range of names', () => {
     })
   })
 
+  it('is another one beside a `tun`, whose DNS server has an address in it', () => {
+    const tun = { device: 'tun0', address: '169.254.1.1', prefixLength: 32, peer: '100.64.0.17' }
+    expect(settle([eth0, tun])).toMatchObject({ range: '198.18.0.1/15', logged: [expect.stringContaining('tun0 has 100.64.0.17/32 in the range')] })
+  })
+
   it('stays where both are taken, or where it was asked for: with a warning', () => {
     const warning = expect.stringMatching(/^warn lo has 100\.64\.0\.1\/10 in the range of names, .*may be so no more/)
     expect(settle([goTunneler, benchmark])).toEqual({ range: '100.64.0.1/10', logged: [warning] })

@@ -4,7 +4,7 @@ import { openRouteControl, resolverLinkName, slotCount } from '@tunnel/linux'
 import { defaultIp4Range, otherIp4Range } from '../options/address-range.ts'
 import type { Session } from '../session.ts'
 
-type Addresses = readonly Pick<LinkAddress, 'address' | 'prefixLength' | 'device'>[]
+type Addresses = readonly Pick<LinkAddress, 'address' | 'prefixLength' | 'device' | 'peer'>[]
 
 /**
  * The session with a range for names of which nobody else on this host has a part. Other tunnelers (on `lo`, or a TUN link of theirs), Tailscale and
@@ -32,10 +32,13 @@ const ownLinks: ReadonlySet<string> = new Set(Array.from({ length: slotCount }, 
 
 function userOf(range: string, addresses: Addresses): Addresses[number] | undefined {
   const outer = parsePrefix(range)
-  return addresses.find(({ address, device }) => {
+  const isInside = (address: string): boolean => {
     const inner = parsePrefix(address)
-    return outer !== undefined && inner !== undefined && contains(outer, inner) && !ownLinks.has(device)
-  })
+    return outer !== undefined && inner !== undefined && contains(outer, inner)
+  }
+  // A `tun` has the address of its DNS server, in its range, for a peer.
+  const found = addresses.find(({ address, peer = address, device }) => !ownLinks.has(device) && (isInside(address) || isInside(peer)))
+  return found && (isInside(found.address) ? found : { ...found, address: found.peer ?? found.address })
 }
 
 const networkOf = (range: string): string => parsePrefix(range)?.cidr ?? range

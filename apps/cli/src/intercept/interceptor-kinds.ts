@@ -1,13 +1,14 @@
 import type { Interceptor } from '@tunnel/core/contracts'
 import { CodedError } from '@tunnel/flow'
 import type { ProgramLog } from '../log/create-log.ts'
+import type { HostInterceptor } from './host-interceptor.ts'
 import type { InterceptorParts } from './tproxy.ts'
 
 /** One way to take connections of this host by their addresses. A new one is added to `interceptorKinds`, nowhere else. */
 export interface InterceptorKind {
   readonly kind: Interceptor['kind']
   /** Rejects when this host cannot have it. */
-  create(parts: InterceptorParts): Promise<Interceptor>
+  create(parts: InterceptorParts): Promise<HostInterceptor>
 }
 
 const tproxy: InterceptorKind = {
@@ -36,7 +37,7 @@ export async function createBestInterceptor(
   kinds: readonly InterceptorKind[],
   parts: InterceptorParts,
   log: ProgramLog,
-): Promise<Interceptor> {
+): Promise<HostInterceptor> {
   for (const entry of kinds) {
     try {
       const interceptor = await entry.create(parts)

@@ -1,14 +1,17 @@
-import type { DnsServer } from '@tunnel/dns'
 import { existingNames } from '@tunnel/dns'
-import type { CodedError, Endpoint } from '@tunnel/flow'
-import type { HostState, ResolverFacts, ResolverSettings, ResolverWanted } from '@tunnel/linux'
+import type { CodedError } from '@tunnel/flow'
+import type { HostState, ResolverFacts, ResolverSettings } from '@tunnel/linux'
 import { flushResolverCaches, openResolverLink, openResolverSettings } from '@tunnel/linux'
 import type { NameBook } from '../names/name-book.ts'
 import { createNameLog } from '../names/name-log.ts'
 import { markedQuestions, openMarkedDatagrams } from '../network/marked-network.ts'
 import type { DnsStatus } from '../status/instance-status.ts'
+import type { DnsPlaces } from '../resolver/dns-places.ts'
+import { tellTaken } from '../resolver/dns-places.ts'
+import type { DnsService } from '../resolver/dns-service.ts'
 import { openDnsService } from '../resolver/dns-service.ts'
 import { createHostsFile, wildcardProblems } from '../resolver/hosts-file.ts'
+import type { InsidePorts } from '../resolver/inside-ports.ts'
 import { createSelfTestRecord, selfTestAddress, selfTestName, testResolver } from '../resolver/self-test.ts'
 import { reportSelfTest } from '../resolver/self-test-report.ts'
 import type { Upstreams } from '../resolver/upstreams.ts'
@@ -32,7 +35,8 @@ export interface NameServerParts {
   readonly book: NameBook
   readonly ranges: readonly string[]
   readonly upstreams: readonly string[]
-  readonly wanted: ResolverWanted
+  readonly places: DnsPlaces
+  readonly inside: InsidePorts | undefined
   readonly signal: AbortSignal
 }
 
@@ -42,7 +46,7 @@ const patience = { configured: 5_000, asItIs: 1_500 }
 /** Opens what `--resolver` asks for, and tests it. Rejects where the test is required and fails. */
 export function openNameServer(parts: NameServerParts): Promise<NameServer> {
   const { resolver } = parts.session.options.intercept
-  if (resolver.kind === 'server') return openServer(parts, resolver.listen)
+  if (resolver.kind === 'server') return openServer(parts)
   return resolver.kind === 'file' ? openFile(parts, resolver.path) : Promise.resolve(noNameServer(parts))
 }
 
@@ -80,14 +84,14 @@ async function openFile(parts: NameServerParts, path: string): Promise<NameServe
   }
 }
 
-async function openServer(parts: NameServerParts, listen: readonly Endpoint[]): Promise<NameServer> {
-  const { session, facts, book, ranges, wanted } = parts
+async function openServer(parts: NameServerParts): Promise<NameServer> {
+  const { session, facts, book, ranges, places: { wanted } } = parts
   const { log, options } = session
   const own = (): readonly string[] => server?.addresses ?? []
   const upstreams = createUpstreams(parts.upstreams, { ...markedQuestions, mode: options.intercept.upstreamMode, own, log })
   const record = createSelfTestRecord(log)
   const link = wanted.link && (await openResolverLink(wanted.link))
-  let server: DnsServer | undefined
+  let server: DnsService | undefined
   let settings: ResolverSettings | undefined
   const close = async (): Promise<void> => {
     await settings?.close()
@@ -95,9 +99,9 @@ async function openServer(parts: NameServerParts, listen: readonly Endpoint[]): 
     link?.close()
   }
   await closingOnFailure(close, async () => {
-    const at = wanted.link ? [...listen, ...wanted.servers] : listen
     const resolvers = [record.resolver, book.resolver, existingNames(upstreams.resolver, (name) => book.answers(name))]
-    server = await openDnsService({ listen: at, resolvers, unanswerable: options.intercept.unanswerable, openUdp: openMarkedDatagrams, log })
+    const { unanswerable } = options.intercept
+    server = await openDnsService({ ...listeningPlaces(parts), resolvers, unanswerable, openUdp: openMarkedDatagrams, log })
     if (options.intercept.configureResolver) settings = await configure(parts, upstreams)
     const tested = selfTest(parts, record)
     if (options.intercept.selfTest === 'require') await tested
@@ -122,7 +126,16 @@ async function openServer(parts: NameServerParts, listen: readonly Endpoint[]): 
   }
 }
 
-function configure({ session, host, facts, wanted }: NameServerParts, upstreams: Upstreams): Promise<ResolverSettings> {
+/** Where somebody else has our usual port and there is no tunnel, we try it all the same: the error names who has it. */
+function listeningPlaces({ session, places, inside }: NameServerParts): Pick<Parameters<typeof openDnsService>[0], 'listen' | 'inside'> {
+  const { resolver } = session.options.intercept
+  const { wanted } = places
+  if (places.taken && inside) session.log('warn', 'dns.NewDnsServer', tellTaken(places))
+  const own = places.taken && !inside && resolver.kind === 'server' ? resolver.listen : places.listen
+  return { listen: wanted.link ? [...own, ...wanted.servers] : own, ...(inside && { inside: { at: places.inside, ports: inside } }) }
+}
+
+function configure({ session, host, facts, places: { wanted } }: NameServerParts, upstreams: Upstreams): Promise<ResolverSettings> {
   const { log, options } = session
   log('info', 'linux/resolver.detect', facts.line)
   const named = options.intercept.upstreams.length > 0
@@ -143,7 +156,7 @@ interface TestRecord {
 }
 
 /** The original's test: what only we know, asked as every program of this host asks. */
-async function selfTest({ session, facts, wanted, signal }: NameServerParts, record: TestRecord): Promise<void> {
+async function selfTest({ session, facts, places: { wanted }, signal }: NameServerParts, record: TestRecord): Promise<void> {
   const { selfTest: mode, configureResolver } = session.options.intercept
   if (mode === 'off') return
   await record.add()

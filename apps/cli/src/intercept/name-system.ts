@@ -1,6 +1,6 @@
 import { createStubLookup, syntheticPool } from '@tunnel/dns'
 import type { Log } from '@tunnel/flow'
-import type { ResolverFacts, ResolverWanted } from '@tunnel/linux'
+import type { ResolverFacts } from '@tunnel/linux'
 import { openRouteControl, slotCount, upstreamsOf } from '@tunnel/linux'
 import type { NameBook } from '../names/name-book.ts'
 import { createOriginalNames } from '../names/original-names.ts'
@@ -9,6 +9,7 @@ import type { HostLookup } from '../network/host-lookup.ts'
 import { createHostLookup } from '../network/host-lookup.ts'
 import { markedQuestions } from '../network/marked-network.ts'
 import type { InterceptOptions } from '../options/intercept-options.ts'
+import type { DnsPlaces } from '../resolver/dns-places.ts'
 import { upstreamUrls } from '../resolver/upstreams.ts'
 import { linkAddress } from '../resolver/wanted-resolver.ts'
 import { tunAddresses } from './tun-addresses.ts'
@@ -26,19 +27,19 @@ export interface NameSystem {
 export interface NameSystemOptions {
   readonly options: InterceptOptions
   readonly facts: ResolverFacts
-  readonly wanted: ResolverWanted
+  readonly places: DnsPlaces
   readonly log: Log
   /** Applies the table again. */
   readonly refresh: () => void
 }
 
-export function createNameSystem({ options, facts, wanted, log, refresh }: NameSystemOptions): NameSystem {
+export function createNameSystem({ options, facts, places, log, refresh }: NameSystemOptions): NameSystem {
   const own = ownAddresses()
   const reserved = reservedAddresses(options.ip4Range)
   const taken = (address: string): boolean => own.has(address) || reserved.has(address)
   const pool = syntheticPool({ v4: options.ip4Range, ...(options.ip6Range !== undefined && { v6: options.ip6Range }), taken, log })
   // Ourselves are never asked by ourselves.
-  const before = upstreamUrls(upstreamsOf(facts, ownServers(options, wanted)))
+  const before = upstreamUrls(upstreamsOf(facts, ownServers(places)))
   const upstreams = options.upstreams.length > 0 || !options.configureResolver ? options.upstreams : before
   const stub = stubOf(before.length > 0 ? before : options.upstreams, options)
   const lookup = createHostLookup({ ...(stub && { stub }), isSynthetic: (address) => pool.contains(address) })
@@ -47,10 +48,7 @@ export function createNameSystem({ options, facts, wanted, log, refresh }: NameS
   return { book, ranges: [], lookup, upstreams }
 }
 
-function ownServers({ resolver }: InterceptOptions, { servers }: ResolverWanted): string[] {
-  const listen = resolver.kind === 'server' ? resolver.listen : []
-  return [...listen, ...servers].map(({ address }) => address)
-}
+const ownServers = ({ listen, inside, wanted }: DnsPlaces): string[] => [...listen, inside, ...wanted.servers].map(({ address }) => address)
 
 type StubLookup = (hostname: string) => Promise<readonly string[]>
 
@@ -75,6 +73,6 @@ function ownAddresses(): ReadonlySet<string> {
   }
 }
 
-/** Addresses of our links are not given to names. */
+/** Addresses of our links, and of our DNS servers inside tunnels, are not given to names. */
 const reservedAddresses = (range: string): ReadonlySet<string> =>
-  new Set([...Object.values(tunAddresses), ...Array.from({ length: slotCount }, (_, slot) => linkAddress(range, slot))])
+  new Set([...Object.values(tunAddresses), ...Array.from({ length: 2 * slotCount }, (_, place) => linkAddress(range, place))])

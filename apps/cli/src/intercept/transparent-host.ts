@@ -1,12 +1,14 @@
-import type { Interceptor, Tunneler } from '@tunnel/core'
-import type { HostState, ResolverFacts, ResolverWanted, Slot } from '@tunnel/linux'
+import type { Tunneler } from '@tunnel/core'
+import type { HostState, ResolverFacts, Slot } from '@tunnel/linux'
 import { claimSlot, detectResolver, openHostState, replayJournals } from '@tunnel/linux'
 import type { Composition, HostSide } from '../compose.ts'
 import type { MarkedNetwork } from '../network/marked-network.ts'
 import { createMarkedNetwork, openMarkedTcp } from '../network/marked-network.ts'
-import { wantedResolver } from '../resolver/wanted-resolver.ts'
+import type { DnsPlaces } from '../resolver/dns-places.ts'
+import { findDnsPlaces } from '../resolver/dns-places.ts'
 import type { Session } from '../session.ts'
 import { withFreeRange } from './free-range.ts'
+import type { HostInterceptor } from './host-interceptor.ts'
 import type { NameServer } from './name-server.ts'
 import { openNameServer } from './name-server.ts'
 import type { NameSystem } from './name-system.ts'
@@ -15,7 +17,7 @@ import { withNames } from './named-interceptor.ts'
 import { checkAbility } from './privilege.ts'
 import type { InterceptorParts } from './tproxy.ts'
 
-export type Choose = (parts: InterceptorParts) => Promise<Interceptor>
+export type Choose = (parts: InterceptorParts) => Promise<HostInterceptor>
 
 /**
  * This host, to be intercepted. What dead tunnelers have left is undone first; from then on every change has its undo on disk
@@ -31,7 +33,7 @@ interface Ground {
   readonly host: HostState
   readonly slot: Slot
   readonly facts: ResolverFacts
-  readonly wanted: ResolverWanted
+  readonly places: DnsPlaces
   readonly names: NameSystem
   readonly network: MarkedNetwork
 }
@@ -84,10 +86,10 @@ class TransparentHost implements HostSide {
     await replayJournals(stateDirectory, { log })
     const [slot, facts] = await Promise.all([claimSlot(), detectResolver()])
     try {
-      const wanted = wantedResolver(intercept, facts, slot.slot)
-      const names = createNameSystem({ options: intercept, facts, wanted, log, refresh: () => this.#tunneler?.refresh() })
+      const places = await findDnsPlaces(intercept, facts, slot.slot)
+      const names = createNameSystem({ options: intercept, facts, places, log, refresh: () => this.#tunneler?.refresh() })
       const host = await openHostState({ stateDirectory, log })
-      return { host, slot, facts, wanted, names, network: createMarkedNetwork(names.lookup) }
+      return { host, slot, facts, places, names, network: createMarkedNetwork(names.lookup) }
     } catch (error) {
       slot.release()
       throw error
@@ -102,7 +104,7 @@ class TransparentHost implements HostSide {
     const interceptor = await this.#choose({ host, slot, book, poolRanges: ranges, options: options.intercept, log })
     try {
       this.#signal.throwIfAborted()
-      this.#nameServer = await openNameServer({ ...ground, ...ground.names, slot, session: this.#session, signal: this.#signal })
+      this.#nameServer = await openNameServer({ ...ground, ...ground.names, slot, inside: interceptor.inside, session: this.#session, signal: this.#signal })
       return this.#compose(ground, interceptor, this.#nameServer)
     } catch (error) {
       await interceptor.close()
@@ -110,9 +112,10 @@ class TransparentHost implements HostSide {
     }
   }
 
-  #compose({ slot, network, names: { book } }: Ground, interceptor: Interceptor, names: NameServer): Composition {
+  #compose({ slot, network, names: { book } }: Ground, interceptor: HostInterceptor, names: NameServer): Composition {
     return {
       interceptor: withNames(interceptor, { book, published: (wanted) => names.published(wanted) }),
+      ...(interceptor.tap && { tap: interceptor.tap }),
       table: { proxyConfigs: true, addresses: true },
       hostnameOf: (address) => book.nameOf(address),
       hostDialer: network.hostDialer,

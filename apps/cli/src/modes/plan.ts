@@ -20,7 +20,8 @@ import { ipv4Names, wantedNames } from '../names/wanted-names.ts'
 import { createMarkedNetwork } from '../network/marked-network.ts'
 import { renderPlan } from '../plan/render-plan.ts'
 import { wildcardProblems } from '../resolver/hosts-file.ts'
-import { wantedResolver } from '../resolver/wanted-resolver.ts'
+import type { DnsPlaces } from '../resolver/dns-places.ts'
+import { findDnsPlaces } from '../resolver/dns-places.ts'
 import type { Session } from '../session.ts'
 
 const source: TableSource = { proxyConfigs: true, addresses: true }
@@ -36,15 +37,15 @@ export async function printPlan(asked: Session, signal: AbortSignal, choose: Cho
   const identities = await loadIdentities(session)
   const facts = await detectResolver()
   const { intercept } = options
-  const wanted = wantedResolver(intercept, facts, 0)
-  const names = createNameSystem({ options: intercept, facts, wanted, log: complaints(log), refresh: () => {} })
+  const places = await findDnsPlaces(intercept, facts, 0)
+  const names = createNameSystem({ options: intercept, facts, places, log: complaints(log), refresh: () => {} })
   const { connect } = createMarkedNetwork(names.lookup)
   const overlays = openOverlays(session, identities, { connect })
   const giveUp = (): void => void closeAll(overlays)
   signal.addEventListener('abort', giveUp)
   try {
     await firstOpenedWithin(patience, overlays)
-    const { changes, notes } = await planAll(session, tableOf(overlays), { ...names, facts }, choose)
+    const { changes, notes } = await planAll(session, tableOf(overlays), { ...names, facts, places }, choose)
     terminal.stdout.write(renderPlan(changes, notes))
   } finally {
     signal.removeEventListener('abort', giveUp)
@@ -64,7 +65,7 @@ interface Plan {
   readonly notes: readonly string[]
 }
 
-type KnownNames = NameSystem & { readonly facts: ResolverFacts }
+type KnownNames = NameSystem & { readonly facts: ResolverFacts; readonly places: DnsPlaces }
 
 async function planAll(session: Session, table: InterceptTable, names: KnownNames, choose: Choose): Promise<Plan> {
   const { book, ranges } = names
@@ -74,7 +75,7 @@ async function planAll(session: Session, table: InterceptTable, names: KnownName
   const parts = { host: createUntouchedHost(), slot: 0, book, poolRanges: ranges, options: session.options.intercept, log: complaints(session.log) }
   const interceptor = await choose(parts)
   try {
-    const resolver = planNames(session, names, wanted)
+    const resolver = planNames(session, names, wanted, interceptor.inside !== undefined)
     const notes = [...[...refused.values()].map(({ message }) => message), ...resolver.notes]
     return { changes: [...resolver.changes, ...interceptor.plan(table)], notes }
   } finally {
@@ -82,7 +83,7 @@ async function planAll(session: Session, table: InterceptTable, names: KnownName
   }
 }
 
-function planNames({ options }: Session, { book, facts }: KnownNames, domains: readonly string[]): Plan {
+function planNames({ options }: Session, { book, facts, places }: KnownNames, domains: readonly string[], hasTunnel: boolean): Plan {
   const { intercept } = options
   const { resolver } = intercept
   if (resolver.kind === 'none') return { changes: [], notes: [] }
@@ -90,12 +91,12 @@ function planNames({ options }: Session, { book, facts }: KnownNames, domains: r
     const notes = [...wildcardProblems(resolver.path, domains).values()].map(({ message }) => message)
     return { changes: [planHostsFile(resolver.path, book.entries())], notes }
   }
-  const listeners = resolver.listen.map(({ address, port }): HostChange => ({
+  const { listen, inside, wanted } = places
+  const listeners = [...(hasTunnel ? [...listen, inside] : resolver.listen)].map(({ address, port }): HostChange => ({
     kind: 'listener.open',
     summary: `listen on ${address.includes(':') ? `[${address}]` : address}:${port} (udp and tcp) for DNS questions`,
     parameters: { address, port },
   }))
   if (!intercept.configureResolver) return { changes: listeners, notes: ["this host's resolver is left as it is; --configure-resolver points it to us"] }
-  const wanted = wantedResolver(intercept, facts, 0)
   return { changes: [...listeners, ...planResolver(facts, { ...wanted, domains })], notes: [facts.line] }
 }

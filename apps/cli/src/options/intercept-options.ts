@@ -2,6 +2,8 @@ import { CodedError, formatEndpoint } from '@tunnel/flow'
 import type { Command } from 'commander'
 import { InvalidArgumentError, Option } from 'commander'
 import { defaultIp4Range, defaultIp6Range, parseIp4Range, parseIp6Range } from './address-range.ts'
+import type { CaptureOptions } from './capture-options.ts'
+import { defaultCaptureBytes, parseCaptureLimit } from './capture-options.ts'
 import { collectLanInterfaces } from './lan-interfaces.ts'
 import type { ResolverChoice, Unanswerable } from './resolver-choice.ts'
 import { defaultResolver, parseResolver, parseUnanswerable, unanswerableChoices } from './resolver-choice.ts'
@@ -17,6 +19,8 @@ export type FirewallChoice = 'auto' | 'nftables' | 'iptables'
 /** What transparent interception needs to know: for `run`, `tproxy` and those that look after them. */
 export interface InterceptOptions {
   readonly resolver: ResolverChoice
+  /** `--resolver` was given: nothing else will do. */
+  readonly resolverNamed: boolean
   readonly ip4Range: string
   /** By the command line: it is kept, whoever else has addresses in it. */
   readonly ip4RangeGiven: boolean
@@ -32,6 +36,8 @@ export interface InterceptOptions {
   readonly lanInterfaces: readonly string[]
   readonly firewall: FirewallChoice
   readonly udpIdle: UdpIdle
+  /** Packets of a stack of ours are written to a file. */
+  readonly capture: CaptureOptions | undefined
   /** Say what would be changed, and end. */
   readonly plan: boolean
 }
@@ -64,6 +70,8 @@ const definitions: readonly (readonly [flags: string, description: string, parse
   ['--lanIf <interface>', 'interface whose neighbours are served too; repeatable', collectLanInterfaces],
   ['--firewall <kind>', 'auto, nftables or iptables (default: auto)', oneOf(['auto', 'nftables', 'iptables'])],
   ['--udp-idle <seconds>', 'silence that ends a UDP session: SECONDS or PORT=SECONDS (default: 300,53=5)', collectUdpIdle],
+  ['--pcap <file>', 'write what passes the stack of tun and exec there, for tcpdump -r'],
+  ['--pcap-limit <size>', 'largest size of that file: 500M, 2G or none (default: 1G)', parseCaptureLimit],
   ['--plan', 'print every change that would be made, and its undo; make none'],
 ]
 
@@ -81,14 +89,19 @@ const looksAt: Readonly<Record<string, readonly string[]>> = {
   cleanup: ['stateDir'],
   proxy: ['stateDir'],
   host: ['stateDir'],
-  exec: ['dnsSvcIpRange', 'dnsSvcIp6Range', 'dnsUpstream', 'dnsUpstreamMode', 'dnsUnanswerable', 'stateDir'],
+  capture: ['stateDir', 'pcap', 'pcapLimit'],
+  exec: ['pcap', 'pcapLimit', 'dnsSvcIpRange', 'dnsSvcIp6Range', 'dnsUpstream', 'dnsUpstreamMode', 'dnsUnanswerable', 'stateDir'],
 }
 
 /** What is a firewall's is not `tun`'s: whoever forwards packets of neighbours to a TUN link is the host, by its routes. */
 const firewallOptions: readonly string[] = ['firewall', 'lanIf']
 
+/** Connections of `tproxy` are the kernel's. */
+const captureOptions: readonly string[] = ['pcap', 'pcapLimit']
+
 function isEffective(name: string, command: string | undefined): boolean {
-  if (command === 'run' || command === 'tproxy') return true
+  if (command === 'tproxy') return !captureOptions.includes(name)
+  if (command === 'run') return true
   return command === 'tun' ? !firewallOptions.includes(name) : (looksAt[command ?? ''] ?? []).includes(name)
 }
 
@@ -118,6 +131,7 @@ export function readInterceptOptions(program: Command): InterceptOptions {
   checkLoop(upstreams, resolver)
   return {
     resolver,
+    resolverNamed: options.resolver !== undefined,
     ip4Range: (options.dnsSvcIpRange as string | undefined) ?? defaultIp4Range,
     ip4RangeGiven: options.dnsSvcIpRange !== undefined,
     ip6Range: options.dnsSvcIp6Range === undefined ? defaultIp6Range : (options.dnsSvcIp6Range as { range: string | undefined }).range,
@@ -132,8 +146,17 @@ export function readInterceptOptions(program: Command): InterceptOptions {
     lanInterfaces: (options.lanIf as readonly string[] | undefined) ?? [],
     firewall: (options.firewall as FirewallChoice | undefined) ?? 'auto',
     udpIdle: (options.udpIdle as UdpIdle | undefined) ?? defaultUdpIdle,
+    capture: readCapture(program),
     plan: options.plan === true,
   }
+}
+
+/** Standard output is the command's in `exec`, and of no use where log lines are read. */
+function readCapture(program: Command): CaptureOptions | undefined {
+  const { pcap: file, pcapLimit: limitBytes = defaultCaptureBytes } = program.opts<{ pcap?: string; pcapLimit?: number }>()
+  if (file === undefined) return undefined
+  if (file === '-' && program.args[0] !== 'capture') throw new CodedError('usage.pcap', "--pcap needs a file here; 'ziti-tunnel capture --pcap -' writes what another one captures to standard output")
+  return { file, limitBytes }
 }
 
 /** What we are asked and cannot answer is not to be asked of ourselves. */

@@ -8,7 +8,7 @@ it('says who has the port of the DNS server, and what to do', async () => {
   const error = await withOwner(new CodedError('dns.port-in-use', 'in use'), [at], async (protocol) => (protocol === 'udp' ? undefined : 'dnsmasq (pid 812)'))
   expect(error).toMatchObject({
     code: 'dns.port-in-use',
-    message: 'the DNS server cannot listen on 127.0.0.1:53: dnsmasq (pid 812) has that port. Stop it, or give ours another address: --resolver udp://127.0.0.2:53',
+    message: "the DNS server cannot listen on 127.0.0.1:53: dnsmasq (pid 812) has that port. Stop it, give ours another address (--resolver udp://127.0.0.2:53); or intercept with 'ziti-tunnel tun', whose DNS server needs no port of this host",
   })
   const ours = await withOwner(new CodedError('dns.port-in-use', 'in use'), [at], async () => 'ziti-tunnel run (pid 813)')
   expect(ours).toMatchObject({ message: expect.stringContaining('ziti-tunnel run (pid 813) has that port. Give that one this identity too (-i, repeatable)') })

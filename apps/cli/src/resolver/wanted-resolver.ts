@@ -5,7 +5,7 @@ import type { InterceptOptions } from '../options/intercept-options.ts'
 import { selfTestName } from './self-test.ts'
 
 /** What this host's resolver is to know of us: as it is told, and as guidance puts it. */
-export function wantedResolver({ resolver, configureResolver, ip4Range }: InterceptOptions, facts: Pick<ResolverFacts, 'method'>, slot: number): ResolverWanted {
+export function wantedResolver({ resolver, configureResolver, ip4Range }: Pick<InterceptOptions, 'resolver' | 'configureResolver' | 'ip4Range'>, facts: Pick<ResolverFacts, 'method'>, slot: number): ResolverWanted {
   const listen = resolver.kind === 'server' ? resolver.listen : []
   const domains = [selfTestName]
   if (!configureResolver || facts.method !== 'link') return { servers: listen.map(reachable), domains, slot }

@@ -4,6 +4,9 @@ import type { Server, Socket } from 'node:net'
 import { createServer } from 'node:net'
 import { join } from 'node:path'
 import type { Milliseconds } from '@tunnel/flow'
+import type { PcapTap } from '@tunnel/netstack'
+import { openCaptureServer } from '../capture/capture-server.ts'
+import { captureEnding } from '../capture/find-instance.ts'
 import type { Session } from '../session.ts'
 import type { InstanceStatus } from './instance-status.ts'
 import { askStatus } from './status-client.ts'
@@ -21,19 +24,27 @@ const writeTime: Milliseconds = 2_000
  * Gives the status to whoever connects, as one JSON document, on a socket that only this user (and root) can open. A program that cannot
  * have one works all the same.
  */
-export function serveStatus(session: Session, status: () => InstanceStatus): StatusServer {
+export function serveStatus(session: Session, status: () => InstanceStatus, tap?: PcapTap): StatusServer {
   const directory = statusDirectoryOf(session)
   if (directory === undefined) return { close: async () => {} }
-  const opening = openServer(directory, status).catch((error: unknown) => {
+  const opening = openBoth(directory, status, tap).catch((error: unknown) => {
     session.log('debug', 'ziti-tunnel/status.serve', `status cannot be asked for: ${error instanceof Error ? error.message : String(error)}`)
     return undefined
   })
   return {
     async close() {
-      const server = await opening
-      if (server) await new Promise<void>((resolve) => server.close(() => resolve()))
+      const opened = await opening
+      opened?.captures?.close()
+      if (opened) await new Promise<void>((resolve) => opened.server.close(() => resolve()))
     },
   }
+}
+
+/** Captures are asked for beside the status. */
+async function openBoth(directory: string, status: () => InstanceStatus, tap: PcapTap | undefined): Promise<{ server: Server; captures: { close(): void } | undefined }> {
+  const server = await openServer(directory, status)
+  const captures = tap && (await openCaptureServer(String(server.address()).replace(/\.sock$/, captureEnding), tap))
+  return { server, captures }
 }
 
 export async function openServer(directory: string, status: () => InstanceStatus, pid: number = process.pid): Promise<Server> {

@@ -19,8 +19,14 @@ const maxSnapBytes = 262_144
 const fileHeaderBytes = 24
 const recordHeaderBytes = 16
 
+/** Writes packets, each as one piece behind the header. */
+export interface PcapWriter {
+  /** The bytes are copied. */
+  write(packet: Uint8Array): void
+}
+
 /** Writes packets in the form that tcpdump and Wireshark read (draft-ietf-opsawg-pcap). */
-class PcapWriter {
+class NanosecondWriter implements PcapWriter {
   readonly #sink: PcapSink
   readonly #clock: Pick<Clock, 'now'>
   readonly #epoch: Milliseconds
@@ -58,23 +64,50 @@ class PcapWriter {
   }
 }
 
+/** Gives `sink` the header of the file at once. */
+export const createPcapWriter = (sink: PcapSink, options: PcapOptions): PcapWriter => new NanosecondWriter(sink, options)
+
 /** `device`, with every packet that passes it, both ways, in a capture. Packets that the device refuses are in it too. */
 export function withPcap(device: PacketDevice, sink: PcapSink, options: PcapOptions): PacketDevice {
-  const writer = new PcapWriter(sink, options)
+  const tap = createPcapTap(options)
+  tap.add(sink)
+  return tap.through(device)
+}
+
+/** Captures that begin and end while packets pass. As long as there is none it costs next to nothing. */
+export interface PcapTap {
+  /** The same device, whose packets go into all captures. Several may share a tap. */
+  through(device: PacketDevice): PacketDevice
+  /** Begins a capture, with a file's header. Ends it when what it gives is called. */
+  add(sink: PcapSink): () => void
+}
+
+export function createPcapTap(options: PcapOptions): PcapTap {
+  const writers = new Set<PcapWriter>()
+  const passed = (packet: Uint8Array): void => {
+    for (const writer of writers) writer.write(packet)
+  }
   return {
-    name: device.name,
-    mtu: device.mtu,
-    offload: device.offload,
-    start(receive) {
-      device.start((packets, verified) => {
-        for (const packet of packets) writer.write(packet)
-        receive(packets, verified)
-      })
+    add(sink) {
+      const writer = createPcapWriter(sink, options)
+      writers.add(writer)
+      return () => void writers.delete(writer)
     },
-    transmit(parts, segmentBytes) {
-      writer.write(gather(parts))
-      return device.transmit(parts, segmentBytes)
-    },
-    close: () => device.close(),
+    through: (device) => ({
+      name: device.name,
+      mtu: device.mtu,
+      offload: device.offload,
+      start(receive) {
+        device.start((packets, verified) => {
+          if (writers.size > 0) packets.forEach(passed)
+          receive(packets, verified)
+        })
+      },
+      transmit(parts, segmentBytes) {
+        if (writers.size > 0) passed(gather(parts))
+        return device.transmit(parts, segmentBytes)
+      },
+      close: () => device.close(),
+    }),
   }
 }
