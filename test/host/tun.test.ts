@@ -95,7 +95,10 @@ describe.skipIf(!hasNamespaces)('with tun', () => {
     })
 
     it.each([['iperf.ziti', []], ['fd7a::1', ['-R']], ['10.203.0.1', ['-u', '-b', '20M', '-l', '1200']]] as const)('iperf3 to %s %j', async (place, more) => {
-      const report = JSON.parse(await world.host.must('iperf3', '-c', place, '-J', '-t', String(scaled(10, 1)), ...more)) as { error?: string; end: { sum_received?: { bytes: number }; sum?: { bytes: number; lost_percent: number } } }
+      const measure = async () => JSON.parse((await world.host.run('iperf3', ['-c', place, '-J', '-t', String(scaled(10, 1)), ...more])).stdout) as IperfReport
+      let report = await measure()
+      // It serves one after the other, and needs a moment between them.
+      while (report.error?.includes('busy')) report = await measure()
       expect(report.error).toBeUndefined()
       expect(report.end.sum_received?.bytes ?? report.end.sum?.bytes).toBeGreaterThan(100_000)
     })
@@ -205,6 +208,11 @@ describe.skipIf(!hasNamespaces)('with tun', () => {
     })
   })
 })
+
+interface IperfReport {
+  readonly error?: string
+  readonly end: { readonly sum_received?: { readonly bytes: number }; readonly sum?: { readonly bytes: number } }
+}
 
 async function makeRepository(folder: string): Promise<void> {
   const git = (...words: readonly string[]): Promise<unknown> => run('git', ['-C', folder, '-c', 'user.name=a', '-c', 'user.email=a@b', ...words])
