@@ -84,7 +84,9 @@ export class ReceiveWindow {
   }
 
   #wantedEdge(next: Seq, unreadBytes: number, mss: number): Seq {
-    const wanted = seqAdd(next, Math.max(0, this.limitBytes - unreadBytes))
+    // What the field cannot say is never offered: or after each read there would seem to be more to tell.
+    const free = Math.min(this.limitBytes - unreadBytes, largestField * 2 ** this.shift)
+    const wanted = seqAdd(next, Math.max(0, free))
     const step = Math.min(Math.floor(this.limitBytes / 2), mss)
     const gain = seqDiff(wanted, this.#edge)
     if (gain > 0 && gain >= step) return wanted

@@ -62,6 +62,8 @@ export class Sender {
   #persistBase: Milliseconds | undefined
   #persistFactor = 1
   #lastSentAt: Milliseconds = 0
+  /** Where the last segment that was not full has ended. */
+  #smallEnd: Seq | undefined
   /** Since when the peer has not answered. */
   #unansweredSince: Milliseconds | undefined
 
@@ -309,7 +311,7 @@ export class Sender {
     const bytes = Math.min(unsent, allowed, this.#largestSegment)
     if (bytes >= whole) return bytes === unsent ? bytes : bytes - (bytes % whole)
     if (bytes === unsent) {
-      const waits = this.#options.nagle && !this.#finQueued && this.recovery.sent.count > 0
+      const waits = this.#options.nagle && !this.#finQueued && this.#smallInFlight
       return waits ? 0 : bytes
     }
     // RFC 9293 3.8.6.2.1, case 4: it has waited long enough.
@@ -317,6 +319,14 @@ export class Sender {
     // The path allows less than a segment: wait for the next ACK, unless none is due.
     if (this.#allowedByPeer > allowed) return this.recovery.sent.count === 0 ? bytes : 0
     return bytes >= this.#largestWindow / 2 ? bytes : 0
+  }
+
+  /**
+   * RFC 9293 3.7.4, with Minshall's change, which Linux has too: only another small segment in flight holds a small one back. After full ones it
+   * would wait for an ACK that a peer with one odd segment delays.
+   */
+  get #smallInFlight(): boolean {
+    return this.#smallEnd !== undefined && seqLess(this.una, this.#smallEnd)
   }
 
   /**
@@ -344,6 +354,7 @@ export class Sender {
     const end = seqAdd(this.next, bytes + (syn ? 1 : 0) + (fin ? 1 : 0))
     this.recovery.pushed(new SentSegment(this.next, end, syn, fin, now))
     this.next = end
+    if (bytes > 0 && bytes < this.#mss) this.#smallEnd = end
     this.#synSent = true
     this.#finSent ||= fin
     this.#lastSentAt = now

@@ -50,6 +50,7 @@ function parseTcpOptions(cursor: Cursor, direction: 'in' | 'out'): ScriptSegment
     if (options.length > 0) cursor.need(',', '"," or ">" after an option')
     options.push(parseTcpOption(cursor))
   }
+  if (encodedBytes(options) % 4 !== 0) cursor.fail(`options of ${encodedBytes(options)} bytes: fill them up with "nop" to a multiple of four`)
   if (encodedBytes(options) > maxOptionBytes) cursor.fail(`options of ${encodedBytes(options)} bytes: there is room for ${maxOptionBytes}`)
   return options
 }

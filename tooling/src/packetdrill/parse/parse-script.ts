@@ -48,7 +48,7 @@ function parseUntimed(cursor: Cursor, time: EventTime): ScriptEvent | undefined 
   return { type: 'facts', text: code[1] ?? '', line, time }
 }
 
-/** `0.5`, `+.1`, `+.2~+.3`, `+0...0.2`, `*`. */
+/** `0.5`, `+.1`, `+.2~+.3`, `+0...0.2` (both relative), `*`. */
 function parseTime(cursor: Cursor): EventTime {
   if (cursor.take('*')) return { origin: 'any', from: 0, to: 0, returns: undefined }
   const origin = cursor.take('+') ? 'previous' : 'start'
@@ -60,7 +60,6 @@ function parseTime(cursor: Cursor): EventTime {
     return { origin, from, to, returns: undefined }
   }
   if (!cursor.take('...')) return { origin, from, to: from, returns: undefined }
-  cursor.take('+')
   const returns = parseSeconds(cursor)
   if (returns < from) cursor.fail('a call that returns before it begins')
   return { origin, from, to: from, returns }

@@ -13,6 +13,8 @@ export function polled(values: Arguments, clock: Clock, find: (fd: number) => Po
   const items = values.list(0)
   const timeout = values.number(2)
   const until = timeout < 0 ? Number.POSITIVE_INFINITY : clock.now() + timeout
+  // So that there is a step of the clock then.
+  if (timeout > 0) clock.after(timeout, () => {})
   return () => {
     const ready = items.map((item) => readiness(find(numberOf(values.member(0, 'fd', item))), wordsOf(values.member(0, 'events', item))))
     const count = ready.filter((words) => words.length > 0).length
