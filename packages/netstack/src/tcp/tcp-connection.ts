@@ -268,6 +268,7 @@ export class TcpConnection implements SegmentOutput {
     }
     // Fifth: ACK. Sixth, URG, is ignored: urgent data is data (RFC 6093).
     if ((segment.flags & tcpFlag.ack) === 0 || !this.#checkAck(segment, now)) return
+    this.#takeTimestamp(segment, now)
     this.#receiveText(segment, segment.seq, now)
   }
 
@@ -276,17 +277,20 @@ export class TcpConnection implements SegmentOutput {
     if (!this.#timestamps.agreed || (flags & tcpFlag.rst) !== 0) return true
     // RFC 7323 3.2: without the option that was agreed on it is not from this connection.
     if (!options.timestamp) return false
-    if (!this.#timestamps.isOld(options.timestamp.value, now)) {
-      this.#timestamps.update(options.timestamp.value, seq, now)
-      return true
-    }
+    if (!this.#timestamps.isOld(options.timestamp.value, now)) return true
     if ((flags & tcpFlag.syn) === 0) this.#answerUnacceptable(seq, payload.length, flags, now)
     else this.#challenge(now)
     return false
   }
 
+  /** RFC 7323 5.3, R3: not before all other checks, or one segment from nowhere would make all that follow look old. */
+  #takeTimestamp({ options, seq }: Segment, now: Milliseconds): void {
+    if (options.timestamp && this.#timestamps.agreed) this.#timestamps.update(options.timestamp.value, seq, now)
+  }
+
   /** First: something of the segment must lie in the window. */
-  #checkSequence({ seq, payload, flags }: Segment, now: Milliseconds): boolean {
+  #checkSequence(segment: Segment, now: Milliseconds): boolean {
+    const { seq, payload, flags } = segment
     if (this.#receiver.accepts(seq, payload.length)) return true
     if ((flags & tcpFlag.rst) !== 0) return false
     if (this.state === 'SYN-RECEIVED' && (flags & tcpFlag.syn) !== 0 && seq === this.#peerInitial && (flags & tcpFlag.ack) === 0) {
@@ -295,9 +299,22 @@ export class TcpConnection implements SegmentOutput {
       if (first && this.#challenges.take(now)) this.#sender.recovery.sent.markLost(first)
       return false
     }
+    // Sent again because our ACK was lost: its own ACK, and its time, may be news all the same. As hard to forge as what lies in the window.
+    if (this.established && this.#isRepeated(segment) && this.#sender.isAcceptableAck(segment.ack)) {
+      this.#takeTimestamp(segment, now)
+      if (seqLess(this.#sender.una, segment.ack)) this.#checkAck(segment, now)
+    }
+    if (this.state === 'CLOSED') return false
     if (this.state === 'TIME-WAIT' && (flags & tcpFlag.fin) !== 0) this.#timeWaitUntil = now + this.#settings.timeWait
     this.#answerUnacceptable(seq, payload.length, flags, now)
     return false
+  }
+
+  /** It has text or a FIN, all of which has come, and from less than a window before. */
+  #isRepeated({ seq, payload, flags }: Segment): boolean {
+    if ((flags & (tcpFlag.syn | tcpFlag.ack)) !== tcpFlag.ack || (payload.length === 0 && (flags & tcpFlag.fin) === 0)) return false
+    const { next, window } = this.#receiver
+    return seqLess(seq, next) && seqLessOrEqual(seqAdd(next, -window.limitBytes), seq)
   }
 
   /** What may be a retransmission is always answered, the rest not without end. */

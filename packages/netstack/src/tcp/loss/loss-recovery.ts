@@ -54,6 +54,8 @@ export class LossRecovery {
   #resentBytes = 0
   #undoFrom: Seq | undefined
   #probe: Probe | undefined
+  /** Arrived out of order, and not yet told to congestion control. */
+  #uncounted = 0
   /** Without SACK: ACKs that told of data behind a gap. */
   #duplicateAcks = 0
   #retransmissionBase: Milliseconds = 0
@@ -149,9 +151,14 @@ export class LossRecovery {
     if (this.sent.lostBytes > 0 && this.#phase === 'open') this.#enterRecovery(flight, next, now)
     if (this.#phase === 'fast') {
       this.#rate?.acked(delivered, this.inFlight(next), this.#mss, advanced && this.sent.lostBytes <= lostBefore)
-    } else if (delivered > 0) {
-      this.#congestion.acked({ bytes: delivered, flightBytes: pipe, now, roundTrip: this.rtt.smoothed ?? 0 })
+      this.#uncounted = 0
+      return
     }
+    // RFC 5681 3.2, step 1: what tells of a gap lets new segments out (RFC 3042) but does not widen the window. Once the gap is filled it counts.
+    this.#uncounted += delivered
+    if (this.#uncounted === 0 || (!advanced && this.#phase === 'open')) return
+    this.#congestion.acked({ bytes: this.#uncounted, flightBytes: pipe, now, roundTrip: this.rtt.smoothed ?? 0 })
+    this.#uncounted = 0
   }
 
   /** Sets the timer for what is in flight. */
@@ -190,6 +197,7 @@ export class LossRecovery {
     }
     this.#rack.markAfterTimeout(this.sent, window, now)
     this.#phase = 'timeout'
+    this.#uncounted = 0
     this.#rate = undefined
     this.#point = next
     this.#probe = undefined
