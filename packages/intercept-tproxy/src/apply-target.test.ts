@@ -2,7 +2,7 @@ import { CodedError } from '@tunnel/flow'
 import { describe, expect, it } from 'vitest'
 import { applyTarget } from './apply-target.ts'
 import type { Interception } from './interception.ts'
-import { tableOf, wanted } from './testing-host/wanted.ts'
+import { tableOf, wanted } from '@tunnel/core/testing'
 import { resolveTarget, type Target } from './wanted/target.ts'
 
 const host = { own: [], ipv6: true, source: { 4: '192.0.2.1', 6: '::1' } }

@@ -8,7 +8,7 @@ import { createVirtualClock } from '@tunnel/flow/testing'
 import { openHostState } from '@tunnel/linux'
 import { beforeAll, describe, expect } from 'vitest'
 import { enterOwnNetwork, ip, noNetwork } from './testing-host/own-network.ts'
-import { tableOf, wanted } from './testing-host/wanted.ts'
+import { tableOf, wanted } from '@tunnel/core/testing'
 import { createTproxyInterceptor } from './tproxy-interceptor.ts'
 
 const hosts = { one: 1, two: 2, good: 3, bad: 4 } as const

@@ -6,7 +6,7 @@ import { afterEach, beforeAll, describe, expect, it } from 'vitest'
 import { addNeighbour, type Neighbour } from './testing-host/neighbour.ts'
 import { client, openWorld, type World } from './testing-host/interceptor-world.ts'
 import { enterOwnNetwork, ip, noNetwork, ownAddress, run } from './testing-host/own-network.ts'
-import { tableOf, wanted } from './testing-host/wanted.ts'
+import { tableOf, wanted } from '@tunnel/core/testing'
 
 const forms = ['nftables', 'iptables'] as const
 const pool = ['100.64.0.0/10', 'fd64::/64']

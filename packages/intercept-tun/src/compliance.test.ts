@@ -7,7 +7,7 @@ import { connectFlow } from '@tunnel/flow/node'
 import { openHostState } from '@tunnel/linux'
 import { beforeAll, describe, expect } from 'vitest'
 import { enterOwnNetwork, ip, noNetwork } from './testing-host/own-network.ts'
-import { tableOf, wanted } from './testing-host/wanted.ts'
+import { tableOf, wanted } from '@tunnel/core/testing'
 import { createTunInterceptor } from './tun-interceptor.ts'
 
 const hosts = { one: 1, two: 2, good: 3, bad: 4 } as const

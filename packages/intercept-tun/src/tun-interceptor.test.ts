@@ -5,7 +5,7 @@ import { connectMarked, ownMark } from '@tunnel/linux'
 import { afterEach, beforeAll, describe, expect, it } from 'vitest'
 import { client, openWorld, type World } from './testing-host/interceptor-world.ts'
 import { enterOwnNetwork, ip, noNetwork, ownAddress, run } from './testing-host/own-network.ts'
-import { tableOf, wanted } from './testing-host/wanted.ts'
+import { tableOf, wanted } from '@tunnel/core/testing'
 
 const pool = ['100.64.0.0/10', 'fd64::/64']
 const link = { v4: '169.254.1.1', v6: 'fd7a:6974:6900::1' }

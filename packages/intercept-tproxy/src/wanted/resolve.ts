@@ -1,7 +1,5 @@
-import type { ApplyReport, InterceptTable, WantedIntercept } from '@tunnel/core/contracts'
-import { toCodedError, type CodedError } from '@tunnel/flow'
-import { nameOfPattern, prefixOfPattern } from '../address/pattern-prefix.ts'
-import { contains, formatPrefix, overlaps, parsePrefix, type Prefix } from '@tunnel/flow'
+import { nameOfPattern, prefixOfPattern, type ApplyReport, type InterceptTable, type WantedIntercept } from '@tunnel/core/contracts'
+import { contains, formatPrefix, overlaps, parsePrefix, toCodedError, type CodedError, type Prefix } from '@tunnel/flow'
 import { cannotIntercept } from '../tproxy-error.ts'
 import { claimsOf, describeClaim, type Claim } from './claim.ts'
 

@@ -1,6 +1,5 @@
-import type { DatagramFlow, Endpoint, Flow, RefuseReason, TcpRequest, UdpRequest } from '@tunnel/flow'
+import { TrackedDatagramFlow, TrackedFlow, type DatagramFlow, type Endpoint, type Flow, type RefuseReason, type TcpRequest, type UdpRequest } from '@tunnel/flow'
 import type { AbandonWatch, Waiting } from './abandon-watch.ts'
-import { TrackedDatagramFlow, TrackedFlow } from './tracked-flow.ts'
 
 /** A request of the stack that is under way until it is refused or given up, or its flow ends. */
 export class TrackedTcpRequest implements TcpRequest, Waiting {

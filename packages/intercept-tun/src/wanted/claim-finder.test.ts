@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest'
-import { tableOf, wanted } from '../testing-host/wanted.ts'
+import { tableOf, wanted } from '@tunnel/core/testing'
 import { ClaimFinder } from './claim-finder.ts'
 import { resolveTable } from './resolve.ts'
 

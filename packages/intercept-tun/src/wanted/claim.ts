@@ -1,7 +1,5 @@
-import type { WantedIntercept } from '@tunnel/core/contracts'
-import { formatEndpoint, type Protocol } from '@tunnel/flow'
-import { prefixOfPattern } from '../address/pattern-prefix.ts'
-import { formatPrefix, type Prefix } from '@tunnel/flow'
+import { prefixOfPattern, type WantedIntercept } from '@tunnel/core/contracts'
+import { formatEndpoint, formatPrefix, type Prefix, type Protocol } from '@tunnel/flow'
 
 /** One address of one service, with one protocol and one range of ports. */
 export interface Claim {

@@ -1,7 +1,6 @@
-import type { InterceptTable, WantedIntercept } from '@tunnel/core/contracts'
-import { addressBits, type Protocol } from '@tunnel/flow'
-import type { AddressPattern } from '../address/pattern-prefix.ts'
-import { formatAddress, parsePrefix } from '@tunnel/flow'
+import type { InterceptTable, WantedIntercept } from '../contracts/interceptor.ts'
+import { addressBits, formatAddress, parsePrefix, type Protocol } from '@tunnel/flow'
+import type { AddressPattern } from '../contracts/pattern-prefix.ts'
 
 export interface WantedOptions {
   /** Addresses, ranges, names. */

@@ -1,4 +1,4 @@
-import type { WantedIntercept } from '@tunnel/core/contracts'
+import type { WantedIntercept } from './interceptor.ts'
 import { prefixOf, type Prefix } from '@tunnel/flow'
 
 export type AddressPattern = WantedIntercept['intercept']['addresses'][number]

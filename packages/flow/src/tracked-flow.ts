@@ -1,4 +1,5 @@
-import type { CodedError, DatagramFlow, DatagramHandler, Flow, FlowHandler, FlowInfo, Release } from '@tunnel/flow'
+import type { CodedError } from './coded-error.ts'
+import type { DatagramFlow, DatagramHandler, Flow, FlowHandler, FlowInfo, Release } from './flow.ts'
 
 /** A flow whose end is told to us as well. */
 export class TrackedFlow implements Flow {
@@ -55,6 +56,7 @@ export class TrackedFlow implements Flow {
   }
 }
 
+/** The same of datagrams. */
 export class TrackedDatagramFlow implements DatagramFlow {
   readonly #flow: DatagramFlow
   readonly #onClose: () => void
