@@ -5,9 +5,10 @@ import type { Lab } from './lab.ts'
 import { openStackLab } from './stack-lab.ts'
 import type { Case } from './theme.ts'
 import { themes } from './themes.ts'
+import { requirementThemes } from './themes/requirements.ts'
 
 const noNetwork = process.getuid?.() === 0 ? undefined : 'needs root: a network of its own and a TUN'
-const cases = themes.flatMap(({ name, cases }) => cases.map((one) => [name, one.title, one] as const))
+const cases = [...themes, ...requirementThemes].flatMap(({ name, cases }) => cases.map((one) => [name, one.title, one] as const))
 
 async function runIn(lab: Lab, { run }: Case): Promise<void> {
   try {

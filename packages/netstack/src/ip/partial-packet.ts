@@ -37,6 +37,8 @@ export class PartialPacket {
   #fragmentHeaderAt = 0
   #nextHeaderAt = 0
   #nextHeader = 0
+  /** A fragment was marked on its way: the packet counts as marked (RFC 3168 5.3). */
+  #marked = false
 
   constructor(packet: IpPacket, key: number, bucket: number, due: Milliseconds) {
     this.key = key
@@ -85,6 +87,7 @@ export class PartialPacket {
     this.#pieceBytes += packet.payloadLength
     this.heldBytes += packet.payloadLength + overheadBytes
     if (last) this.#end = end
+    this.#marked ||= (packet.trafficClass & 3) === 3
     if (start === 0) this.#keepHeader(packet)
     return undefined
   }
@@ -114,6 +117,7 @@ export class PartialPacket {
     bytes.set(header)
     // RFC 8200 4.5: the header before the fragment header now announces what the fragment header did.
     if (this.#version === 6) bytes[this.#nextHeaderAt] = this.#nextHeader
+    if (this.#marked) bytes[1] = (bytes[1] ?? 0) | (this.#version === 4 ? 0x03 : 0x30)
     for (const piece of this.#pieces) bytes.set(piece.bytes, header.length + piece.start)
     setLength(bytes, this.#version, header.length)
     return bytes

@@ -61,6 +61,13 @@ describe.each([['IPv4', v4, 20], ['IPv6', v6, 40]])('%s', (_, ends, headerBytes)
     expect(drops.total).toBe(0)
   })
 
+  it('is marked if one of its fragments was (RFC 3168 5.3)', () => {
+    add(fragment(0, 80, true, ends))
+    add(fragment(80, 160, true, { ...ends, trafficClass: 3 }))
+    const whole = add(fragment(160, 200, false, ends))
+    expect(parseIp(whole!, new IpPacket(), drops)?.trafficClass).toBe(3)
+  })
+
   it('believes nothing of a packet with an overlap, also what comes later (RFC 5722 4)', () => {
     for (const overlap of [fragment(8, 24, true, ends), fragment(0, 8, true, ends), fragment(8, 16, true, ends), fragment(0, 24, true, ends)]) {
       drops = new DropCounts()

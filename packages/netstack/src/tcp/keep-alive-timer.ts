@@ -1,14 +1,17 @@
 import type { Milliseconds } from '@tunnel/flow'
 import type { KeepAlive } from './tcp-settings.ts'
 
+/** RFC 9293 MUST-28: no less than two hours; the rest is what Linux has. */
+const defaultKeepAlive: KeepAlive = { idle: 7_200_000, interval: 75_000, probes: 9 }
+
 /** Asks a silent peer whether it is still there (RFC 9293 3.8.4). */
 export class KeepAliveTimer {
   readonly #keepAlive: KeepAlive
   #heardAt: Milliseconds
   #probes = 0
 
-  constructor(keepAlive: KeepAlive, now: Milliseconds) {
-    this.#keepAlive = keepAlive
+  constructor(keepAlive: Partial<KeepAlive>, now: Milliseconds) {
+    this.#keepAlive = { ...defaultKeepAlive, ...keepAlive }
     this.#heardAt = now
   }
 

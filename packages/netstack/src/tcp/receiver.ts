@@ -33,6 +33,11 @@ export class Receiver {
     return this.#finTaken ? seqAdd(this.#buffer.next, 1) : this.#buffer.next
   }
 
+  /** Number of the next byte that the application reads. */
+  get unreadFrom(): Seq {
+    return seqAdd(this.#buffer.next, -this.#buffer.readable)
+  }
+
   get readable(): number {
     return this.#buffer.readable
   }

@@ -6,6 +6,7 @@ import { initialWindowBytes, type CreateCongestionControl } from './congestion/c
 import { LossRecovery } from './loss/loss-recovery.ts'
 import { SentSegment } from './loss/sent-segments.ts'
 import type { TcpInfo } from './tcp-info.ts'
+import type { TcpTunables } from './tcp-connection-options.ts'
 import { seqAdd, seqDiff, seqLess, seqLessOrEqual, type Seq } from './seq.ts'
 
 /** Segments in flight that are kept account of: bounds memory when an application sends single bytes. */
@@ -33,15 +34,17 @@ export interface SenderOptions {
   /** Data of the largest segment that the device takes and cuts itself; 0 if it cuts none. */
   readonly offloadBytes: number
   readonly flightLimitBytes: number
-  /** RFC 9293 3.7.4. */
-  readonly nagle: boolean
+  readonly tunables: TcpTunables
 }
 
 /** The sending half: what the application has sent, what of it is in flight, and when which part goes out (RFC 9293 3.8). */
 export class Sender {
   readonly buffer: SendBuffer
   readonly recovery: LossRecovery
+  /** Timeouts since the last answer: the first of them is R1's. */
+  timeouts = 0
   readonly #options: SenderOptions
+  #offloadBytes: number
   #mss: number
   /** SND.UNA, SND.NXT */
   una: Seq
@@ -71,6 +74,7 @@ export class Sender {
     const start = options.initialSequence
     this.#options = options
     this.#mss = options.mss
+    this.#offloadBytes = options.offloadBytes
     this.buffer = new SendBuffer(options.pool, seqAdd(start, 1))
     this.recovery = new LossRecovery(options.createCongestion, start, options.mss)
     this.una = start
@@ -158,10 +162,11 @@ export class Sender {
     const reports =
       first !== undefined &&
       (seqLessOrEqual(first.end, ack) || (second !== undefined && seqLessOrEqual(second.start, first.start) && seqLessOrEqual(first.end, second.end)))
-    // Whoever closes the window and answers is alive (RFC 9293 3.8.6.1, MUST-36).
-    if (advanced || this.window === 0) this.#unansweredSince = undefined
+    // Whoever closes the window, or shrinks it over what is in flight, and answers is alive (RFC 9293 3.8.6.1, MUST-37, SHLD-17).
+    if (advanced || this.window === 0 || seqLess(seqAdd(ack, this.window), this.next)) this.#unansweredSince = undefined
     if (advanced) {
       this.una = ack
+      this.timeouts = 0
       // A FIN has a number and no byte.
       this.buffer.acknowledge(seqLess(this.buffer.end, ack) ? this.buffer.end : ack)
     }
@@ -202,6 +207,16 @@ export class Sender {
     }
   }
 
+  /** The device cuts no segments any more: each is to have a header of its own. */
+  cutsBeforehand(): void {
+    this.#offloadBytes = 0
+  }
+
+  /** Nothing is in flight, and nothing waits. */
+  get idle(): boolean {
+    return this.una === this.next && this.unsentBytes === 0
+  }
+
   /** Sends all that may go out now. False: the device has refused a segment. */
   transmit(output: SegmentOutput, now: Milliseconds): boolean {
     this.#expire(now)
@@ -232,6 +247,7 @@ export class Sender {
       else if (timer === 'probe') this.#probeDue = true
       else {
         this.#unansweredSince ??= now
+        this.timeouts += 1
         recovery.retransmissionExpired(this.next, now)
       }
     } else if (this.#persistBase !== undefined && now >= this.#persistBase + this.#persistInterval) {
@@ -311,7 +327,7 @@ export class Sender {
     const bytes = Math.min(unsent, allowed, this.#largestSegment)
     if (bytes >= whole) return bytes === unsent ? bytes : bytes - (bytes % whole)
     if (bytes === unsent) {
-      const waits = this.#options.nagle && !this.#finQueued && this.#smallInFlight
+      const waits = this.#options.tunables.nagle && !this.#finQueued && this.#smallInFlight
       return waits ? 0 : bytes
     }
     // RFC 9293 3.8.6.2.1, case 4: it has waited long enough.
@@ -341,7 +357,7 @@ export class Sender {
 
   get #largestSegment(): number {
     const whole = this.#segmentBytes
-    return Math.max(whole, this.#options.offloadBytes - (this.#options.offloadBytes % whole))
+    return Math.max(whole, this.#offloadBytes - (this.#offloadBytes % whole))
   }
 
   /** As much of `bytes` as fills whole segments, at least one. */

@@ -30,7 +30,7 @@ export class SynCookies {
   /** The ISS of an answer to `syn`. */
   make(pair: TcpPair, syn: Segment, now: Milliseconds): Seq {
     this.#until = now + 2 * span
-    const wanted = syn.options.mss ?? 0
+    const wanted = syn.options.mss ?? 536
     return this.#cookie(pair, syn.seq, Math.floor(now / span), sizes.findLastIndex((size) => size <= wanted))
   }
 

@@ -1,43 +1,27 @@
 import type { Milliseconds, Release } from '@tunnel/flow'
 import { noTcpOptions, type SackBlock, type TcpOptions } from '../wire/tcp-options.ts'
 import { tcpFlag, type Segment, type SegmentHeader } from '../wire/tcp-segment.ts'
-import type { BlockPool } from './buffer/block-pool.ts'
 import type { Deliver } from './buffer/receive-buffer.ts'
 import { ChallengeLimit } from './challenge-limit.ts'
+import { Ecn } from './ecn.ts'
 import { KeepAliveTimer } from './keep-alive-timer.ts'
 import { Receiver } from './receiver.ts'
 import { Sender, type SegmentOutput } from './sender.ts'
 import { seqAdd, seqLess, seqLessOrEqual, type Seq } from './seq.ts'
+import type { EmitSegment, TcpConnectionOptions, TcpTunables } from './tcp-connection-options.ts'
 import type { TcpInfo } from './tcp-info.ts'
-import type { TcpSettings } from './tcp-settings.ts'
+import { TcpReports } from './tcp-report.ts'
+import { receiveBufferOf, synOffer, type TcpSettings } from './tcp-settings.ts'
 import type { TcpFailure, TcpState } from './tcp-state.ts'
 import { Timestamps } from './timestamps.ts'
+import { UrgentPointers } from './urgent.ts'
 
-/** A peer that names no size takes this (RFC 9293 3.7.1); what IPv6 guarantees is more (RFC 8200 8.3). */
-const defaultPeerMss = 536
 /** Smaller ones are not believed: a packet per byte would cost us more than them. */
 const leastMss = 64
-const timestampBytes = 12
+/** Timeouts for the same data that the program is told of: R1 (RFC 9293 SHLD-10). */
+const reportedTimeouts = 3
 const noParts: readonly Uint8Array[] = []
 const noBlocks: readonly SackBlock[] = []
-
-/** Takes one segment: its header and its data, gathered. False: none is taken now. */
-export type EmitSegment = (header: SegmentHeader, parts: readonly Uint8Array[], payloadBytes: number) => boolean
-
-export interface TcpConnectionOptions {
-  readonly localPort: number
-  readonly remotePort: number
-  /** ISS and the origin of timestamps: unpredictable (RFC 9293 3.4.1, RFC 7323 7). */
-  readonly initialSequence: Seq
-  readonly timestampOffset: number
-  /** Data that fits into a packet of the path, without options: what we offer, and what we send at most. */
-  readonly mss: number
-  /** Data of the largest segment that the device takes and cuts itself; 0 if it cuts none. */
-  readonly offloadBytes: number
-  readonly pool: BlockPool
-  readonly settings: TcpSettings
-  readonly now: Milliseconds
-}
 
 /**
  * One TCP connection (RFC 9293): segments and the time go in, segments and the next time to wake up come out. It has no
@@ -46,6 +30,9 @@ export interface TcpConnectionOptions {
 export class TcpConnection implements SegmentOutput {
   state: TcpState = 'CLOSED'
   failure: TcpFailure | undefined
+  readonly tunables: TcpTunables
+  readonly reports = new TcpReports()
+  readonly urgent: UrgentPointers
   readonly #options: TcpConnectionOptions
   readonly #settings: TcpSettings
   readonly #sender: Sender
@@ -53,6 +40,7 @@ export class TcpConnection implements SegmentOutput {
   readonly #timestamps: Timestamps
   readonly #challenges = new ChallengeLimit()
   readonly #keepAlive: KeepAliveTimer | undefined
+  readonly #ecn: Ecn
   /** We answered a SYN: it was a passive open. */
   #passive = false
   /** IRS */
@@ -73,6 +61,8 @@ export class TcpConnection implements SegmentOutput {
     const { pool, settings, mss } = options
     this.#options = options
     this.#settings = settings
+    this.tunables = { nagle: settings.nagle, giveUpAfter: settings.giveUpAfter }
+    this.#ecn = new Ecn(settings.ecn)
     this.#sender = new Sender({
       pool,
       initialSequence: options.initialSequence,
@@ -80,9 +70,10 @@ export class TcpConnection implements SegmentOutput {
       mss,
       offloadBytes: options.offloadBytes,
       flightLimitBytes: settings.flightLimitBytes,
-      nagle: settings.nagle,
+      tunables: this.tunables,
     })
-    this.#receiver = new Receiver(pool, receiveBuffer(settings, mss), mss)
+    this.#receiver = new Receiver(pool, receiveBufferOf(settings, mss), mss)
+    this.urgent = new UrgentPointers(this.#sender, this.#receiver, this.reports)
     this.#timestamps = new Timestamps(options.timestampOffset, options.now)
     if (settings.keepAlive) this.#keepAlive = new KeepAliveTimer(settings.keepAlive, options.now)
   }
@@ -139,6 +130,7 @@ export class TcpConnection implements SegmentOutput {
     this.#passive = true
     this.state = 'SYN-RECEIVED'
     this.#receiveSyn(syn, now)
+    this.#ecn.asked(syn.flags)
     this.#offered = this.#synOptions(syn.options)
   }
 
@@ -173,7 +165,7 @@ export class TcpConnection implements SegmentOutput {
 
   /** The path takes segments of at most `mss` bytes, as in `TcpConnectionOptions`. */
   pathShrunk(mss: number): void {
-    this.#sender.pathShrunk(Math.max(leastMss, mss) - this.#optionBytes)
+    this.#sender.pathShrunk(Math.max(leastMss, mss) - this.#timestamps.optionBytes)
   }
 
   /** Whether a quoted segment of ours may really be in flight: ICMP errors are forged easily (RFC 5927 4.1). */
@@ -194,13 +186,14 @@ export class TcpConnection implements SegmentOutput {
     return seqLess(this.#receiver.next, syn.seq)
   }
 
-  receive(segment: Segment, now: Milliseconds): void {
+  /** `congested`: the packet was marked on its way (RFC 3168). */
+  receive(segment: Segment, now: Milliseconds, congested = false): void {
     if (this.state === 'CLOSED') return
     this.#keepAlive?.heard(now)
     // A packet has come through: there may be room again.
     this.#refusedUntil = undefined
     if (this.state === 'SYN-SENT') this.#receiveInSynSent(segment, now)
-    else this.#receiveSynchronized(segment, now)
+    else this.#receiveSynchronized(segment, congested, now)
   }
 
   /** Sends what is due. Afterwards `nextWake` lies in the future. */
@@ -215,7 +208,7 @@ export class TcpConnection implements SegmentOutput {
     // What the device has refused is tried again soon, whatever else there is.
     if (this.#refusedUntil !== undefined) return this.#refusedUntil
     if (this.state === 'CLOSED') return this.#resetDue ? 0 : Number.POSITIVE_INFINITY
-    const keepAliveAt = this.#keepAlive && this.established ? this.#keepAlive.wakeAt : Number.POSITIVE_INFINITY
+    const keepAliveAt = this.#activeKeepAlive?.wakeAt ?? Number.POSITIVE_INFINITY
     return Math.min(this.#sender.timerAt, this.#receiver.acks.wakeAt, this.#timeWaitUntil, keepAliveAt)
   }
 
@@ -236,6 +229,8 @@ export class TcpConnection implements SegmentOutput {
     // Fourth: the SYN.
     if ((flags & tcpFlag.syn) === 0) return
     this.#receiveSyn(segment, now)
+    if (hasAck) this.#ecn.answered(flags)
+    else this.#ecn.asked(flags)
     if (!hasAck) {
       // Both have opened at once: our SYN goes out again, now with an ACK.
       this.state = 'SYN-RECEIVED'
@@ -244,14 +239,14 @@ export class TcpConnection implements SegmentOutput {
       if (first) this.#sender.recovery.sent.markLost(first)
       return
     }
-    this.#sender.acknowledge(ack, noBlocks, this.#echoedAt(segment, now), false, now)
+    this.#sender.acknowledge(ack, noBlocks, this.#timestamps.echoedAt(segment, now), false, now)
     this.#establish(segment.window, segment)
     this.#receiver.acks.now()
     this.#receiveText(segment, seqAdd(segment.seq, 1), now)
   }
 
   /** RFC 9293 3.10.7.4, with what RFC 5961 and RFC 7323 put in its way. */
-  #receiveSynchronized(segment: Segment, now: Milliseconds): void {
+  #receiveSynchronized(segment: Segment, congested: boolean, now: Milliseconds): void {
     if (!this.#checkTimestamp(segment, now)) return
     if (!this.#checkSequence(segment, now)) return
     // Second: RST.
@@ -266,9 +261,12 @@ export class TcpConnection implements SegmentOutput {
       this.#challenge(now)
       return
     }
-    // Fifth: ACK. Sixth, URG, is ignored: urgent data is data (RFC 6093).
+    // Fifth: ACK.
     if ((segment.flags & tcpFlag.ack) === 0 || !this.#checkAck(segment, now)) return
     this.#takeTimestamp(segment, now)
+    if (this.#ecn.received(segment.flags, congested && segment.payload.length > 0)) this.#receiver.acks.now()
+    // Sixth: URG.
+    if ((segment.flags & tcpFlag.urg) !== 0) this.urgent.receive(segment)
     this.#receiveText(segment, segment.seq, now)
   }
 
@@ -347,7 +345,8 @@ export class TcpConnection implements SegmentOutput {
     if (seqLess(ack, sender.una)) return true
     const changed = sender.updateWindow(segment.window * 2 ** this.#peerShift, seq, ack)
     const bare = payload.length === 0 && (segment.flags & tcpFlag.fin) === 0 && !changed && ack === sender.una
-    sender.acknowledge(ack, this.#sackAgreed ? options.sack : noBlocks, this.#echoedAt(segment, now), bare, now)
+    sender.acknowledge(ack, this.#sackAgreed ? options.sack : noBlocks, this.#timestamps.echoedAt(segment, now), bare, now)
+    if (this.#ecn.isEcho(segment.flags)) sender.recovery.marked(sender.next, now)
     if (sender.finished) this.#ownFinAcknowledged(now)
     return this.state !== 'CLOSED'
   }
@@ -378,14 +377,14 @@ export class TcpConnection implements SegmentOutput {
     const { settings } = this.#options
     this.#peerInitial = seq
     if (settings.timestamps && options.timestamp) this.#timestamps.start(options.timestamp.value, now)
-    this.#receiver.start(seq, this.#options.mss - this.#optionBytes)
+    this.#receiver.start(seq, this.#options.mss - this.#timestamps.optionBytes)
     if (settings.windowScaling && options.windowScale !== undefined) {
       this.#peerShift = options.windowScale
       this.#receiver.window.shift = this.#receiver.window.offeredShift
     }
     this.#sackAgreed = settings.sack && options.sackPermitted
-    const mss = Math.max(leastMss, Math.min(options.mss ?? defaultPeerMss, this.#options.mss))
-    this.#sender.negotiated(mss - this.#optionBytes, this.#sackAgreed)
+    const mss = Math.max(leastMss, Math.min(options.mss ?? this.#options.defaultPeerMss ?? 536, this.#options.mss))
+    this.#sender.negotiated(mss - this.#timestamps.optionBytes, this.#sackAgreed)
     this.#sender.window = window
   }
 
@@ -394,25 +393,8 @@ export class TcpConnection implements SegmentOutput {
     this.#sender.established(window, seq, ack)
   }
 
-  /** Every member of the offer that `peer` does not have is dropped from ours. */
   #synOptions(peer: TcpOptions | undefined): TcpOptions {
-    const { windowScaling, timestamps, sack } = this.#settings
-    return {
-      mss: this.#options.mss,
-      windowScale: windowScaling && (!peer || peer.windowScale !== undefined) ? this.#receiver.window.offeredShift : undefined,
-      sackPermitted: sack && (!peer || peer.sackPermitted),
-      sack: noBlocks,
-      timestamp: timestamps && (!peer || peer.timestamp) ? { value: 0, echo: 0 } : undefined,
-    }
-  }
-
-  get #optionBytes(): number {
-    return this.#timestamps.agreed ? timestampBytes : 0
-  }
-
-  #echoedAt({ options, flags }: Segment, now: Milliseconds): Milliseconds | undefined {
-    if (!this.#timestamps.agreed || !options.timestamp || (flags & tcpFlag.ack) === 0) return undefined
-    return this.#timestamps.sentAt(options.timestamp.echo, now)
+    return synOffer(this.#settings, this.#options.mss, this.#receiver.window.offeredShift, peer)
   }
 
   #transmitAll(now: Milliseconds): boolean {
@@ -422,16 +404,27 @@ export class TcpConnection implements SegmentOutput {
       this.#close()
       return true
     }
-    const patience = this.established ? this.#settings.giveUpAfter : this.#settings.giveUpConnectAfter
-    const keepAlive = this.established ? this.#keepAlive : undefined
+    const patience = this.established ? this.tunables.giveUpAfter : this.#settings.giveUpConnectAfter
+    const keepAlive = this.#activeKeepAlive
     if (this.#sender.unanswered(now) >= patience || keepAlive?.isDead(now)) {
       this.#fail('timeout')
       return true
     }
+    const { timeouts } = this.#sender
     if (!this.#sender.transmit(this, now)) return false
+    if (timeouts < reportedTimeouts && this.#sender.timeouts >= reportedTimeouts) this.#reportTimeouts(now)
     if (keepAlive?.isDue(now) && !this.sendProbe(now)) return false
     keepAlive?.probed(now)
     return !this.#receiver.acks.isDue(now) || this.#sendAck(now)
+  }
+
+  /** Only where nothing is in flight: retransmissions and window probes ask as well (RFC 9293 MUST-26). */
+  get #activeKeepAlive(): KeepAliveTimer | undefined {
+    return this.#keepAlive && this.established && this.#sender.idle ? this.#keepAlive : undefined
+  }
+
+  #reportTimeouts(now: Milliseconds): void {
+    this.reports.add({ kind: 'retransmissions', count: this.#sender.timeouts, since: this.#sender.unanswered(now) })
   }
 
   sendData(seq: Seq, length: number, syn: boolean, fin: boolean, now: Milliseconds): boolean {
@@ -440,8 +433,13 @@ export class TcpConnection implements SegmentOutput {
     const acks = this.state !== 'SYN-SENT'
     const last = length > 0 && seqAdd(seq, length) === this.#sender.buffer.end
     const flags = (acks ? tcpFlag.ack : 0) | (syn ? tcpFlag.syn : 0) | (fin ? tcpFlag.fin : 0) | (last ? tcpFlag.psh : 0)
-    const options = syn ? this.#stampedOffer(now) : this.#segmentOptions(noBlocks, now)
-    if (!this.#send(seq, flags, options, parts, length)) return false
+    const options = syn ? this.#timestamps.stamped(this.#offered, now) : this.#timestamps.options(noBlocks, now)
+    const { recovery, next } = this.#sender
+    const isNewData = length > 0 && seq === next
+    const ecnFlags = syn ? this.#ecn.synFlags(acks, recovery.sent.count === 0) : isNewData ? this.#ecn.dataFlags(recovery.reductions) : this.#ecn.ackFlags
+    // RFC 3168 6.1.5: what is sent again may not be marked.
+    if (!this.#send(seq, flags | ecnFlags, options, parts, length, isNewData && this.#ecn.agreed)) return false
+    if (isNewData) this.#ecn.dataSent(recovery.reductions)
     if (fin && this.state === 'ESTABLISHED') this.state = 'FIN-WAIT-1'
     else if (fin && this.state === 'CLOSE-WAIT') this.state = 'LAST-ACK'
     // A full segment has no room for SACK blocks: they follow in an ACK of their own.
@@ -450,12 +448,12 @@ export class TcpConnection implements SegmentOutput {
   }
 
   sendProbe(now: Milliseconds): boolean {
-    return this.#send(seqAdd(this.#sender.next, -1), tcpFlag.ack, this.#segmentOptions(noBlocks, now), noParts, 0)
+    return this.#send(seqAdd(this.#sender.next, -1), tcpFlag.ack | this.#ecn.ackFlags, this.#timestamps.options(noBlocks, now), noParts, 0)
   }
 
   #sendAck(now: Milliseconds): boolean {
     const blocks = this.#sackAgreed ? this.#receiver.takeSackBlocks(this.#timestamps.agreed ? 3 : 4) : noBlocks
-    if (!this.#send(this.#sender.next, tcpFlag.ack, this.#segmentOptions(blocks, now), noParts, 0)) return false
+    if (!this.#send(this.#sender.next, tcpFlag.ack | this.#ecn.ackFlags, this.#timestamps.options(blocks, now), noParts, 0)) return false
     this.#receiver.acks.sent()
     return true
   }
@@ -464,29 +462,22 @@ export class TcpConnection implements SegmentOutput {
     if (!this.#resetDue) return true
     const { seq, withAck } = this.#resetDue
     const flags = tcpFlag.rst | (withAck ? tcpFlag.ack : 0)
-    if (!this.#send(seq, flags, withAck ? this.#segmentOptions(noBlocks, now) : noTcpOptions, noParts, 0)) return false
+    if (!this.#send(seq, flags, withAck ? this.#timestamps.options(noBlocks, now) : noTcpOptions, noParts, 0)) return false
     this.#resetDue = undefined
     return true
   }
 
-  #send(seq: Seq, flags: number, options: TcpOptions, parts: readonly Uint8Array[], payloadBytes: number): boolean {
+  #send(seq: Seq, flags: number, options: TcpOptions, parts: readonly Uint8Array[], payloadBytes: number, capable = false): boolean {
     const acks = (flags & tcpFlag.ack) !== 0
     const ack = acks ? this.#receiver.next : (0 as Seq)
     const window = this.#receiver.advertise((flags & tcpFlag.syn) !== 0)
     const { localPort, remotePort } = this.#options
-    const header: SegmentHeader = { sourcePort: localPort, destinationPort: remotePort, seq, ack, flags, window, options }
-    if (!this.#emit(header, parts, payloadBytes)) return false
+    const urgent = acks ? this.urgent.pointer(seq) : 0
+    const allFlags = urgent > 0 ? flags | tcpFlag.urg : flags
+    const header: SegmentHeader = { sourcePort: localPort, destinationPort: remotePort, seq, ack, flags: allFlags, window, urgent, options }
+    if (!this.#emit(header, parts, payloadBytes, capable)) return false
     if (acks) this.#timestamps.ackSent(ack)
     return true
-  }
-
-  #segmentOptions(sack: readonly SackBlock[], now: Milliseconds): TcpOptions {
-    const timestamp = this.#timestamps.agreed ? this.#timestamps.next(now) : undefined
-    return timestamp || sack.length > 0 ? { mss: undefined, windowScale: undefined, sackPermitted: false, sack, timestamp } : noTcpOptions
-  }
-
-  #stampedOffer(now: Milliseconds): TcpOptions {
-    return this.#offered.timestamp ? { ...this.#offered, timestamp: this.#timestamps.next(now) } : this.#offered
   }
 
   #waitTime(now: Milliseconds): void {
@@ -507,10 +498,4 @@ export class TcpConnection implements SegmentOutput {
     this.#close()
     this.#receiver.clear()
   }
-}
-
-/** A buffer for some of the largest segments, whatever their size. */
-function receiveBuffer(settings: TcpSettings, mss: number): { initialBytes: number; mostBytes: number } {
-  const most = settings.largestReceiveBufferBytes
-  return { initialBytes: Math.min(most, Math.max(settings.receiveBufferBytes, 4 * mss)), mostBytes: most }
 }

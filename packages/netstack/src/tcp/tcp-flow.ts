@@ -13,8 +13,10 @@ import {
   type Release,
 } from '@tunnel/flow'
 import type { Route } from '../ip/ip-output.ts'
+import { ecnField } from './ecn.ts'
 import type { TcpConnection } from './tcp-connection.ts'
 import { localEndpoint, remoteEndpoint, type Paired, type TcpPair } from './tcp-pair.ts'
+import type { TcpReport } from './tcp-report.ts'
 import type { TcpFailure } from './tcp-state.ts'
 import type { Sleeper } from './wake-queue.ts'
 
@@ -29,7 +31,6 @@ export interface TcpFlowOwner {
 /** A connection as a `Flow`: credit, callbacks and the order of them. */
 export class TcpFlow implements Flow, Paired<TcpFlow>, Sleeper {
   readonly pair: TcpPair
-  readonly route: Route
   readonly connection: TcpConnection
   lateSends = 0
   /** The owner's marks. */
@@ -41,6 +42,10 @@ export class TcpFlow implements Flow, Paired<TcpFlow>, Sleeper {
   onOpened: ((failure: TcpFailure | undefined) => void) | undefined = undefined
   readonly #owner: TcpFlowOwner
   readonly #window: SendWindow
+  #route: Route
+  /** The same for packets that may be marked instead of dropped (RFC 3168 5); made when it is needed. */
+  #capableRoute: Route | undefined
+  #onReport: ((report: TcpReport) => void) | undefined
   #handler: FlowHandler | undefined
   #paused = false
   #ended = false
@@ -50,7 +55,7 @@ export class TcpFlow implements Flow, Paired<TcpFlow>, Sleeper {
 
   constructor(pair: TcpPair, route: Route, connection: TcpConnection, owner: TcpFlowOwner, limitBytes: number) {
     this.pair = pair
-    this.route = route
+    this.#route = route
     this.connection = connection
     this.#owner = owner
     this.#window = new SendWindow(limitBytes)
@@ -58,6 +63,29 @@ export class TcpFlow implements Flow, Paired<TcpFlow>, Sleeper {
 
   get info(): FlowInfo {
     return { protocol: 'tcp', local: localEndpoint(this.pair), remote: remoteEndpoint(this.pair) }
+  }
+
+  get route(): Route {
+    return this.#route
+  }
+
+  get capableRoute(): Route {
+    return (this.#capableRoute ??= { ...this.#route, trafficClass: (this.#route.trafficClass ?? 0) | ecnField.capable })
+  }
+
+  setRoute(route: Route): void {
+    this.#route = route
+    this.#capableRoute = undefined
+  }
+
+  setReportHandler(handler: ((report: TcpReport) => void) | undefined): void {
+    this.#onReport = handler
+    this.connection.reports.wanted = handler !== undefined
+  }
+
+  /** Something was set that may let segments go. */
+  wake(): void {
+    this.#owner.schedule(this)
   }
 
   get queuedBytes(): number {
@@ -106,6 +134,7 @@ export class TcpFlow implements Flow, Paired<TcpFlow>, Sleeper {
   deliver(now: Milliseconds): void {
     const { connection } = this
     if (this.onOpened && (connection.established || connection.state === 'CLOSED')) this.#opened(connection.failure)
+    if (connection.reports.waiting) this.#deliverReports()
     const handler = this.#handler
     if (!handler || this.#closeDelivered) return
     if (connection.failure === undefined && !this.#paused && connection.readableBytes > 0) connection.read(this.#deliverChunk, now)
@@ -122,6 +151,7 @@ export class TcpFlow implements Flow, Paired<TcpFlow>, Sleeper {
 
   /** Segments have gone out: perhaps there is room again. The owner's. */
   transmitted(): void {
+    if (this.connection.reports.waiting) this.#deliverReports()
     if (!this.#window.full || this.#over || this.#ended || !this.#handler) return
     const handler = this.#handler
     if (this.#window.emptied(this.connection.unsentBytes)) this.#call(() => handler.drain())
@@ -134,6 +164,10 @@ export class TcpFlow implements Flow, Paired<TcpFlow>, Sleeper {
   readonly #deliverChunk = (chunk: Uint8Array, hold: Hold): boolean => {
     this.#call(() => this.#handler?.data(chunk, hold))
     return !this.#paused && this.connection.failure === undefined
+  }
+
+  #deliverReports(): void {
+    for (const report of this.connection.reports.take()) this.#call(() => this.#onReport?.(report))
   }
 
   #opened(failure: TcpFailure | undefined): void {

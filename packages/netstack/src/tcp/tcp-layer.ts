@@ -9,6 +9,7 @@ import { parseAddress, type IpAddress } from '../wire/ip-address.ts'
 import { ipProtocol, maxPacketBytes, type IpPacket } from '../wire/ip-packet.ts'
 import { encodeSegmentHeader, maxTcpHeaderBytes, parseSegment, tcpChecksumOffset, tcpFlag, tcpHeaderBytes, type Segment } from '../wire/tcp-segment.ts'
 import { BlockPool } from './buffer/block-pool.ts'
+import { ecnField } from './ecn.ts'
 import { InitialNumbers } from './initial-numbers.ts'
 import { resetFor } from './reset-for.ts'
 import { seqAdd, type Seq } from './seq.ts'
@@ -152,7 +153,7 @@ export class TcpLayer implements Transport, RequestOwner {
     if (!verified && !sumIsGood(packet)) return this.#ip.drops.count('tcp.checksum')
     const flow = this.#flows.find(destination, segment.destinationPort, source, segment.sourcePort)
     if (flow && !flow.connection.yieldsTo(segment)) {
-      flow.connection.receive(segment, this.#options.clock.now())
+      flow.connection.receive(segment, this.#options.clock.now(), (packet.trafficClass & ecnField.mask) === ecnField.congested)
       this.#runner.schedule(flow)
       return
     }
@@ -166,6 +167,7 @@ export class TcpLayer implements Transport, RequestOwner {
     if (reason === 'too-big') flow.connection.pathShrunk(mtu - ipHeaderBytes(quoted.version) - tcpHeaderBytes)
     else if (reason === 'port-unreachable' || reason === 'protocol-unreachable') flow.connection.unreachable(true)
     else if (reason === 'host-unreachable' || reason === 'prohibited') flow.connection.unreachable(false)
+    if (reason !== 'too-big') flow.connection.reports.add({ kind: 'icmp', reason })
     this.#runner.schedule(flow)
     return true
   }
@@ -237,7 +239,8 @@ export class TcpLayer implements Transport, RequestOwner {
     const now = this.#options.clock.now()
     const options = SynCookies.memorable(syn.options)
     const { connection, route } = this.#createFlow(pair, this.#cookies.make(pair, syn, now), now)
-    connection.accept({ ...syn, options }, now)
+    // Of ECN nothing would be remembered.
+    connection.accept({ ...syn, flags: tcpFlag.syn, options }, now)
     connection.transmit(now, (header) => {
       const { timestamp } = header.options
       const stamped = timestamp ? { ...header.options, timestamp: { ...timestamp, value: SynCookies.stamp(timestamp.value, options) } } : header.options
@@ -291,13 +294,16 @@ export class TcpLayer implements Transport, RequestOwner {
       mss: Math.min(device.mtu, maxPacketBytes) - headers,
       offloadBytes: Math.max(0, Math.min(device.offload.segmentationBytes, maxPacketBytes) - headers + tcpHeaderBytes - maxTcpHeaderBytes),
       pool: this.pool,
+      // RFC 9293 MUST-15: what a peer takes that names no size.
+      defaultPeerMss: pair.remote.version === 4 ? 536 : 1220,
       settings: this.#settings,
       now,
     })
     const pathBytes = this.#ip.output.mtuTo(pair.remote)
     if (pathBytes < device.mtu) connection.pathShrunk(pathBytes - headers)
-    const route = { source: pair.local, destination: pair.remote, protocol: ipProtocol.tcp, checksumAt: tcpChecksumOffset }
-    return new TcpFlow(pair, route, connection, this.#runner, this.#settings.sendLimitBytes)
+    const { hopLimit, trafficClass, sendLimitBytes } = this.#settings
+    const route = { source: pair.local, destination: pair.remote, protocol: ipProtocol.tcp, checksumAt: tcpChecksumOffset, hopLimit, trafficClass: trafficClass & ~ecnField.mask }
+    return new TcpFlow(pair, route, connection, this.#runner, sendLimitBytes)
   }
 
   #forget(flow: TcpFlow): void {

@@ -1,7 +1,7 @@
 import type { Milliseconds } from '@tunnel/flow'
 import type { IpOutput } from '../ip/ip-output.ts'
 import { encodeSegmentHeader } from '../wire/tcp-segment.ts'
-import type { EmitSegment } from './tcp-connection.ts'
+import type { EmitSegment } from './tcp-connection-options.ts'
 import type { TcpFlow, TcpFlowOwner } from './tcp-flow.ts'
 import { WakeQueue } from './wake-queue.ts'
 
@@ -123,11 +123,11 @@ export class TcpRunner implements TcpFlowOwner {
     this.#options.onOver(flow)
   }
 
-  readonly #emit: EmitSegment = (header, parts, payloadBytes) => {
+  readonly #emit: EmitSegment = (header, parts, payloadBytes, capable) => {
     const { output } = this.#options
     const flow = this.#transmitting
     if (!flow) return false
     const headerBytes = encodeSegmentHeader(header, output.scratch, output.transportAt)
-    return output.send(flow.route, headerBytes, parts, payloadBytes, flow.connection.mss)
+    return output.send(capable ? flow.capableRoute : flow.route, headerBytes, parts, payloadBytes, flow.connection.mss)
   }
 }

@@ -1,5 +1,7 @@
 import type { Milliseconds } from '@tunnel/flow'
+import { noTcpOptions, type TcpOptions } from '../wire/tcp-options.ts'
 import { Cubic } from './congestion/cubic.ts'
+import type { EcnMode } from './ecn.ts'
 import type { CreateCongestionControl } from './congestion/congestion-control.ts'
 
 export interface KeepAlive {
@@ -21,7 +23,13 @@ export interface TcpSettings {
   readonly createCongestion: CreateCongestionControl
   /** Holds small segments back while others are in flight (RFC 9293 3.7.4). */
   readonly nagle: boolean
-  readonly keepAlive: KeepAlive | undefined
+  /** Asks a silent peer; what is not given is two hours of silence, 75 seconds, nine probes. Default: does not. */
+  readonly keepAlive: Partial<KeepAlive> | undefined
+  /** Congestion is told by marks instead of losses, where both ends and the path can (RFC 3168). */
+  readonly ecn: EcnMode
+  /** TTL or hop limit, and the byte whose high six bits are the DSCP. */
+  readonly hopLimit: number
+  readonly trafficClass: number
   /** 2 MSL (RFC 9293 3.4.2), by default as short as Linux has it. */
   readonly timeWait: Milliseconds
   /** A peer that answers nothing for so long is given up (RFC 9293 3.8.3: at least 100 seconds, SYN at least three minutes). */
@@ -41,6 +49,9 @@ export const defaultTcpSettings: TcpSettings = {
   createCongestion: (mssBytes) => new Cubic(mssBytes),
   nagle: false,
   keepAlive: undefined,
+  ecn: 'answer',
+  hopLimit: 64,
+  trafficClass: 0,
   timeWait: 60_000,
   giveUpAfter: 300_000,
   giveUpConnectAfter: 180_000,
@@ -53,4 +64,21 @@ export const defaultTcpSettings: TcpSettings = {
 export function tcpSettings(given: Partial<TcpSettings> = {}): TcpSettings {
   const known = Object.keys(defaultTcpSettings) as (keyof TcpSettings)[]
   return { ...defaultTcpSettings, ...Object.fromEntries(known.filter((key) => given[key] !== undefined).map((key) => [key, given[key]])) }
+}
+
+/** A buffer for some of the largest segments, whatever their size. */
+export function receiveBufferOf(settings: TcpSettings, mss: number): { initialBytes: number; mostBytes: number } {
+  const most = settings.largestReceiveBufferBytes
+  return { initialBytes: Math.min(most, Math.max(settings.receiveBufferBytes, 4 * mss)), mostBytes: most }
+}
+
+/** The options of our SYN; in answer to `peer`'s without the members that it has not offered. */
+export function synOffer({ windowScaling, timestamps, sack }: TcpSettings, mss: number, shift: number, peer: TcpOptions | undefined): TcpOptions {
+  return {
+    mss,
+    windowScale: windowScaling && (!peer || peer.windowScale !== undefined) ? shift : undefined,
+    sackPermitted: sack && (!peer || peer.sackPermitted),
+    sack: noTcpOptions.sack,
+    timestamp: timestamps && (!peer || peer.timestamp) ? { value: 0, echo: 0 } : undefined,
+  }
 }

@@ -1,9 +1,13 @@
 import type { Milliseconds } from '@tunnel/flow'
-import type { TcpTimestamp } from '../wire/tcp-options.ts'
+import { noTcpOptions, type SackBlock, type TcpOptions, type TcpTimestamp } from '../wire/tcp-options.ts'
+import { tcpFlag, type Segment } from '../wire/tcp-segment.ts'
 import { seqLessOrEqual, type Seq } from './seq.ts'
 
 /** After so long without a segment TS.Recent says nothing: the peer's clock may have gone half round (RFC 7323 5.5). */
 const recentLife = 24 * 24 * 3_600_000
+
+/** The option and two bytes that align it. */
+const timestampBytes = 12
 
 /** The timestamps option (RFC 7323 3): ours tick in milliseconds from a random origin, so that they do not tell how long we run. */
 export class Timestamps {
@@ -31,6 +35,22 @@ export class Timestamps {
   /** What the next segment carries. */
   next(now: Milliseconds): TcpTimestamp {
     return { value: this.value(now), echo: this.#recent }
+  }
+
+  /** What the option takes of every segment. */
+  get optionBytes(): number {
+    return this.agreed ? timestampBytes : 0
+  }
+
+  /** The options of a segment that is no SYN. */
+  options(sack: readonly SackBlock[], now: Milliseconds): TcpOptions {
+    const timestamp = this.agreed ? this.next(now) : undefined
+    return timestamp || sack.length > 0 ? { mss: undefined, windowScale: undefined, sackPermitted: false, sack, timestamp } : noTcpOptions
+  }
+
+  /** Those of a SYN, with the time if it offers that. */
+  stamped(offer: TcpOptions, now: Milliseconds): TcpOptions {
+    return offer.timestamp ? { ...offer, timestamp: this.next(now) } : offer
   }
 
   /** The peer's first. */
@@ -62,6 +82,11 @@ export class Timestamps {
     const age = (this.value(now) - echo) | 0
     const sentAt = Math.floor(now) - age
     return age < 0 || sentAt < this.#since ? undefined : sentAt
+  }
+
+  /** The same for a segment; undefined where it echoes nothing. */
+  echoedAt({ options, flags }: Segment, now: Milliseconds): Milliseconds | undefined {
+    return this.agreed && options.timestamp && (flags & tcpFlag.ack) !== 0 ? this.sentAt(options.timestamp.echo, now) : undefined
   }
 
   /** A SYN that comes in TIME-WAIT with a later time than all before opens a new connection (RFC 6191 2). */

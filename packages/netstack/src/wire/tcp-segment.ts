@@ -22,6 +22,8 @@ export interface SegmentHeader {
   readonly flags: number
   /** As it stands in the header: not scaled. */
   readonly window: number
+  /** Urgent pointer: how far behind `seq` urgent data ends. Default 0; counts only with the URG bit. */
+  readonly urgent?: number
   readonly options: TcpOptions
 }
 
@@ -45,6 +47,7 @@ export function parseSegment(bytes: Uint8Array, offset: number, length: number, 
     // The reserved bits in the byte before are ignored (RFC 9293 3.1).
     flags: bytes[offset + 13] ?? 0,
     window: readU16(bytes, offset + 14),
+    urgent: readU16(bytes, offset + 18),
     options: parseTcpOptions(bytes, offset + tcpHeaderBytes, offset + headerBytes),
     payload: headerBytes === length ? noBytes : bytes.subarray(offset + headerBytes, offset + length),
   }
@@ -65,7 +68,7 @@ export function encodeSegmentHeader(header: SegmentHeader, into: Uint8Array, off
   into[offset + 12] = (headerBytes / 4) << 4
   into[offset + 13] = header.flags
   writeU16(into, offset + 14, header.window)
-  // Checksum, then the urgent pointer, which we never set (RFC 6093).
-  writeU32(into, offset + tcpChecksumOffset, 0)
+  // Checksum, then the urgent pointer.
+  writeU32(into, offset + tcpChecksumOffset, header.urgent ?? 0)
   return headerBytes
 }

@@ -196,7 +196,6 @@ const networkUnreachable: Theme = {
 
 const synCookie: Theme = {
   name: 'tcp_syncookie',
-  differs: 'The kernel keeps nothing of a SYN once its table is full, and knows the ACK by its cookie. Our table is bounded, and the oldest makes room.',
   cases: [
     {
       title: 'a flood of SYNs that nobody confirms leaves room for a connection that is meant',

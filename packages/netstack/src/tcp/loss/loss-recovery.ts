@@ -64,6 +64,12 @@ export class LossRecovery {
   timer: LossTimer = 'none'
   timerAt: Milliseconds = Number.POSITIVE_INFINITY
   retransmissions = 0
+  /** How often the window was made smaller. */
+  reductions = 0
+  /** What lies before it was in flight when the window was reduced for a mark. */
+  #markedUntil: Seq
+  /** The last reduction was for losses, which may turn out to be none. */
+  #undoable = false
 
   constructor(createCongestion: CreateCongestionControl, start: Seq, mss: number) {
     this.#createCongestion = createCongestion
@@ -71,6 +77,7 @@ export class LossRecovery {
     this.#rack = new Rack(this.rtt, start)
     this.#una = start
     this.#point = start
+    this.#markedUntil = start
     this.#mss = mss
   }
 
@@ -161,6 +168,19 @@ export class LossRecovery {
     this.#uncounted = 0
   }
 
+  /**
+   * A packet was marked on its way: slow down as for a loss, though nothing has to go again. Once until something that was sent afterwards has arrived
+   * (RFC 3168 6.1.2), and not where losses have had that effect.
+   */
+  marked(next: Seq, now: Milliseconds): void {
+    if (this.#phase !== 'open' || !seqLess(this.#markedUntil, this.#una)) return
+    this.#markedUntil = next
+    this.#undoable = false
+    this.reductions += 1
+    this.#congestion.lossDetected(Math.min(seqDiff(next, this.#una), this.#congestion.windowBytes), now)
+    this.#congestion.recovered()
+  }
+
   /** Sets the timer for what is in flight. */
   arm(): void {
     const retransmissionAt = this.#retransmissionBase + this.rtt.timeout
@@ -193,6 +213,7 @@ export class LossRecovery {
     const window = this.#rack.reorderingWindow(this.sent, this.#una, next, this.#mss, true)
     if (this.#phase !== 'timeout' && !first.syn) {
       this.#congestion.timedOut(Math.min(seqDiff(next, this.#una), this.windowBytes), now)
+      this.reductions += 1
       this.#beginUndo()
     }
     this.#rack.markAfterTimeout(this.sent, window, now)
@@ -284,6 +305,7 @@ export class LossRecovery {
   }
 
   #beginUndo(): void {
+    this.#undoable = true
     this.#firstResentAt = undefined
     this.#resentBytes = 0
     this.#undoFrom = this.#una
@@ -299,7 +321,7 @@ export class LossRecovery {
   }
 
   #undo(): void {
-    this.#congestion.undo()
+    if (this.#undoable) this.#congestion.undo()
     this.sent.unmarkLost()
     this.#undoFrom = undefined
     this.#resentBytes = 0
@@ -316,8 +338,13 @@ export class LossRecovery {
   #enterRecovery(flight: number, next: Seq, now: Milliseconds): void {
     this.#phase = 'fast'
     this.#point = next
-    this.#beginUndo()
-    this.#congestion.lossDetected(Math.min(flight, this.#congestion.windowBytes), now)
+    this.#firstResentAt = undefined
+    // For a mark among these segments the window was made smaller before.
+    if (!seqLess(this.#una, this.#markedUntil)) {
+      this.#beginUndo()
+      this.reductions += 1
+      this.#congestion.lossDetected(Math.min(flight, this.#congestion.windowBytes), now)
+    }
     this.#rate = new ProportionalRate(flight, this.#congestion.thresholdBytes)
   }
 

@@ -9,7 +9,7 @@ import type { TcpFailure, TcpState } from '../tcp-state.ts'
 
 /** A segment as tests write it: numbers count from each side's SYN, which is 0. */
 export interface Line {
-  /** Words of `FIN SYN RST PSH ACK URG`. Default `ACK`. */
+  /** Words of `FIN SYN RST PSH ACK URG ECE CWR`. Default `ACK`. */
   readonly flags?: string
   readonly seq?: number
   readonly ack?: number
@@ -26,6 +26,12 @@ export interface Line {
    */
   readonly time?: number | null
   readonly echo?: number
+  readonly urgent?: number
+  /** The packet came marked, or is one that may be (RFC 3168). */
+  readonly marked?: boolean
+  readonly capable?: boolean
+  /** What was sent has PSH, which `flags` does not tell. */
+  readonly push?: boolean
 }
 
 export interface TalkOptions {
@@ -35,6 +41,8 @@ export interface TalkOptions {
   readonly peerWindow?: number
   /** What the peer's SYN offers. Default: nothing but its MSS. */
   readonly peerOptions?: Pick<Line, 'windowScale' | 'sackPermitted'> & { readonly time?: number }
+  /** Flags of the peer's SYN. Default `SYN`. */
+  readonly synFlags?: string
   /** How long the handshake takes. Default 0. */
   readonly roundTrip?: Milliseconds
   /** Where our numbers begin, and the peer's. Default: just before the end of the circle. */
@@ -42,7 +50,7 @@ export interface TalkOptions {
   readonly irs?: number
 }
 
-const flagNames = ['FIN', 'SYN', 'RST', 'PSH', 'ACK', 'URG'] as const
+const flagNames = ['FIN', 'SYN', 'RST', 'PSH', 'ACK', 'URG', 'ECE', 'CWR'] as const
 
 /** A connection and a peer whose part the test speaks: what it gets, what it must have sent, and what time it is. */
 export class Talk {
@@ -51,7 +59,7 @@ export class Talk {
   readonly #options: TalkOptions
   readonly #iss: number
   readonly #irs: number
-  readonly #sent: Segment[] = []
+  readonly #sent: (Segment & { readonly capable: boolean })[] = []
   #lastTimestamp = 0
   /** The device takes segments. */
   open = true
@@ -70,7 +78,7 @@ export class Talk {
   static established(options: TalkOptions = {}): Talk {
     const talk = new Talk(options)
     talk.accepts()
-    talk.emits({ flags: 'SYN ACK', seq: 0, ack: 1 })
+    talk.emits({ seq: 0, ack: 1 })
     talk.passes(options.roundTrip ?? 0)
     talk.gets({ seq: 1, ack: 1 })
     return talk
@@ -92,12 +100,12 @@ export class Talk {
   /** Gets the peer's SYN and answers it. */
   accepts(): void {
     const { peerMss = 1460, peerWindow, peerOptions } = this.#options
-    this.connection.accept(this.#segment({ flags: 'SYN', seq: 0, mss: peerMss, ...(peerWindow !== undefined && { window: peerWindow }), ...peerOptions }), this.now)
+    this.connection.accept(this.#segment({ flags: this.#options.synFlags ?? 'SYN', seq: 0, mss: peerMss, ...(peerWindow !== undefined && { window: peerWindow }), ...peerOptions }), this.now)
     this.#transmit()
   }
 
   gets(line: Line): void {
-    this.connection.receive(this.#segment(line), this.now)
+    this.connection.receive(this.#segment(line), this.now, line.marked)
     this.#transmit()
   }
 
@@ -175,7 +183,7 @@ export class Talk {
   }
 
   #transmit(): void {
-    this.connection.transmit(this.now, (header, parts, payloadBytes) => {
+    this.connection.transmit(this.now, (header, parts, payloadBytes, capable) => {
       if (!this.open) return false
       this.everSent += 1
       const payload = new Uint8Array(payloadBytes)
@@ -186,7 +194,7 @@ export class Talk {
       }
       if (at !== payloadBytes) throw new Error(`${payloadBytes} bytes were announced, ${at} came`)
       this.#lastTimestamp = header.options.timestamp?.value ?? this.#lastTimestamp
-      this.#sent.push({ ...header, payload })
+      this.#sent.push({ ...header, payload, capable })
       return true
     })
   }
@@ -202,6 +210,7 @@ export class Talk {
       window,
       options: this.#optionsOf(line),
       payload: bytesOf(text),
+      urgent: line.urgent ?? 0,
     }
   }
 
@@ -211,7 +220,7 @@ export class Talk {
     return { ...noTcpOptions, mss, windowScale, sackPermitted, sack: blocks, timestamp }
   }
 
-  #describe({ flags, seq, ack, window, options, payload }: SegmentHeader & { payload: Uint8Array }): Line {
+  #describe({ flags, seq, ack, window, urgent, options, payload, capable }: SegmentHeader & { readonly payload: Uint8Array; readonly capable: boolean }): Line {
     const relative = (value: number, base: number): number => seqDiff(toSeq(value), seqAdd(toSeq(base), 0))
     return {
       flags: flagNames.filter((name) => (flags & tcpFlag[name.toLowerCase() as keyof typeof tcpFlag]) !== 0 && name !== 'PSH').join(' '),
@@ -219,6 +228,9 @@ export class Talk {
       ...((flags & tcpFlag.ack) !== 0 && { ack: relative(ack, this.#irs) }),
       window,
       text: new TextDecoder().decode(payload),
+      ...(urgent && { urgent }),
+      ...(capable && { capable }),
+      ...((flags & tcpFlag.psh) !== 0 && { push: true }),
       ...(options.mss !== undefined && { mss: options.mss }),
       ...(options.windowScale !== undefined && { windowScale: options.windowScale }),
       ...(options.sackPermitted && { sackPermitted: true }),
