@@ -1,5 +1,6 @@
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
+import { createSeededRandom } from '../device/random.ts'
 import { unlimited } from './congestion/unlimited.ts'
 import { Simulation, type SimulationOptions } from './testing/simulation.ts'
 
@@ -43,11 +44,27 @@ describe('two connections over a bad path', () => {
   })
 
   it('make at least four fifths of what theory allows under random loss (Mathis: MSS / RTT * 1.22 / sqrt p)', () => {
-    for (const loss of [0.005, 0.01, 0.02, 0.05]) {
+    const shares = [0.005, 0.01, 0.02, 0.05, 0.1].map((loss) => {
       const simulation = expectWhole({ delay: 50, loss }, 10_000_000, 1)
       const bound = (1448 / 100) * (1.22 / Math.sqrt(loss))
-      expect(simulation.server.receivedBytes / simulation.now).toBeGreaterThan(0.8 * bound)
+      return [loss, Number((simulation.server.receivedBytes / simulation.now / bound).toFixed(2))] as const
+    })
+    // At 10 % timeouts count, which Mathis leaves out: with them theory allows 0.53 (Padhye et al. 1998).
+    for (const [loss, share] of shares) expect(share, `loss ${loss}`).toBeGreaterThan(loss === 0.1 ? 0.6 : 0.8)
+    expect(shares.map(([loss, share]) => `${loss}: ${share}`).join(', ')).toMatchInlineSnapshot(`"0.005: 0.99, 0.01: 1.1, 0.02: 1.01, 0.05: 0.85, 0.1: 0.7"`)
+  })
+
+  it('send again what was lost, and nothing else', () => {
+    let dropped = 0
+    const random = createSeededRandom(7)
+    const drop: SimulationOptions['drop'] = (segment, from) => {
+      const drops = random() < 0.01
+      if (drops && from === 'client' && segment.payload.length > 0) dropped += 1
+      return drops
     }
+    const { client } = expectWhole({ delay: 10, drop }, 10_000_000, 1)
+    expect(dropped).toBeGreaterThan(50)
+    expect(client.connection.retransmissions).toBe(dropped)
   })
 
   it('send little again for nothing when a quarter of all segments overtake others by half a round trip', () => {

@@ -27,8 +27,8 @@ export interface AckContext {
  */
 export class Rack implements DeliveryObserver {
   readonly #rtt: RttEstimator
-  /** RACK.xmit_ts, RACK.end_seq: the latest sent segment that has arrived. */
-  #sentAt: Milliseconds = Number.NEGATIVE_INFINITY
+  /** For RACK.xmit_ts, and RACK.end_seq: the latest sent segment that has arrived. */
+  #turn = 0
   #end: Seq
   /** RACK.rtt */
   #roundTrip: Milliseconds = 0
@@ -68,8 +68,8 @@ export class Rack implements DeliveryObserver {
       if (roundTrip < this.#rtt.least) return
     }
     this.#roundTrip = roundTrip
-    if (!isSentAfter(segment.sentAt, segment.end, this.#sentAt, this.#end)) return
-    this.#sentAt = segment.sentAt
+    if (!isSentAfter(segment.turn, segment.end, this.#turn, this.#end)) return
+    this.#turn = segment.turn
     this.#end = segment.end
   }
 
@@ -77,7 +77,7 @@ export class Rack implements DeliveryObserver {
   detect(sent: SentSegments, window: Milliseconds, now: Milliseconds): Milliseconds {
     let wait = 0
     for (let segment = sent.oldest; segment; ) {
-      if (!isSentAfter(this.#sentAt, this.#end, segment.sentAt, segment.end)) break
+      if (!isSentAfter(this.#turn, this.#end, segment.turn, segment.end)) break
       const { newer }: SentSegment = segment
       const remaining = segment.sentAt + this.#roundTrip + window - now
       if (remaining <= 0) sent.markLost(segment)
@@ -129,7 +129,7 @@ export class Rack implements DeliveryObserver {
   }
 }
 
-/** RFC 8985 6.1: by time, then by sequence number. */
-function isSentAfter(leftAt: Milliseconds, leftEnd: Seq, rightAt: Milliseconds, rightEnd: Seq): boolean {
-  return leftAt > rightAt || (leftAt === rightAt && seqLess(rightEnd, leftEnd))
+/** RFC 8985 6.1, by turns instead of times, which are equal where much is sent at once; parts of one transmission by sequence number. */
+function isSentAfter(leftTurn: number, leftEnd: Seq, rightTurn: number, rightEnd: Seq): boolean {
+  return leftTurn > rightTurn || (leftTurn === rightTurn && seqLess(rightEnd, leftEnd))
 }

@@ -9,6 +9,8 @@ export class SentSegment {
   readonly syn: boolean
   fin: boolean
   sentAt: Milliseconds
+  /** Its place among all transmissions: within one millisecond time does not tell. */
+  turn = 0
   retransmitted = false
   sacked = false
   /** Held for lost, and not yet sent again. */
@@ -48,6 +50,7 @@ export class SentSegments {
   #newest: SentSegment | undefined
   /** What the last SACK told, not to be walked again. */
   #known: readonly SackBlock[] = []
+  #turn = 0
   sackedBytes = 0
   lostBytes = 0
 
@@ -81,6 +84,7 @@ export class SentSegments {
   }
 
   push(segment: SentSegment): void {
+    segment.turn = this.#turn += 1
     this.#segments.push(segment)
     this.#link(segment)
   }
@@ -157,6 +161,7 @@ export class SentSegments {
     }
     segment.retransmitted = true
     segment.sentAt = now
+    segment.turn = this.#turn += 1
     this.#link(segment)
   }
 
@@ -213,6 +218,7 @@ export class SentSegments {
     const left = this.#segments[index]
     if (!left) return
     const right = new SentSegment(at, left.end, false, left.fin, left.sentAt)
+    right.turn = left.turn
     right.retransmitted = left.retransmitted
     right.sacked = left.sacked
     right.lost = left.lost
