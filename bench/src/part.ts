@@ -43,6 +43,9 @@ function observe(child: ChildProcess, ready: Part['ready']): Part {
   }
 }
 
+/** `BENCH_PROFILE=NAME` profiles one part, or the `tunneler`, into the folder of temporary files. */
+const profiling = (name: string): string[] => (process.env['BENCH_PROFILE'] === name ? ['--cpu-prof', `--cpu-prof-dir=${tmpdir()}/bench-profile`] : [])
+
 export interface PartOptions {
   /** A file that names the network namespace to run in; by default ours. */
   readonly network?: string | undefined
@@ -52,8 +55,7 @@ export interface PartOptions {
 export async function startPart(name: string, parameters: object = {}, { network }: PartOptions = {}): Promise<Part> {
   const script = fileURLToPath(new URL(`parts/${name}.ts`, import.meta.url))
   const inside = network === undefined ? [] : ['nsenter', `--net=${network}`]
-  const profile = process.env['BENCH_PROFILE'] === name ? ['--cpu-prof', `--cpu-prof-dir=${tmpdir()}/bench-profile`] : []
-  const [program = '', ...words] = [...inside, process.execPath, ...profile, script, JSON.stringify(parameters)]
+  const [program = '', ...words] = [...inside, process.execPath, ...profiling(name), script, JSON.stringify(parameters)]
   const child = spawn(program, words, { stdio: ['ignore', 'pipe', 'inherit'] })
   const [line] = (await Promise.race([once(createInterface(child.stdout), 'line'), once(child, 'exit').then(() => ['{"failed":true}'])])) as [string]
   const ready = JSON.parse(line) as Part['ready']
@@ -64,7 +66,7 @@ export async function startPart(name: string, parameters: object = {}, { network
 /** Starts the real program, as a user would; ready as soon as its log says so. */
 export async function startTunneler(words: readonly string[]): Promise<Part> {
   const program = fileURLToPath(new URL('../../apps/cli/bin/ziti-tunnel.js', import.meta.url))
-  const child = spawn(process.execPath, [program, ...words], { stdio: ['ignore', 'ignore', 'pipe'] })
+  const child = spawn(process.execPath, [...profiling('tunneler'), program, ...words], { stdio: ['ignore', 'ignore', 'pipe'] })
   // Its log must be read to the end, or the pipe fills up.
   createInterface(child.stderr).on('line', (line) => {
     if (process.env['BENCH_LOG']) process.stderr.write(`${line}\n`)

@@ -1,4 +1,5 @@
 /** The stack as a plain TCP forwarder: all that a network sends goes on by ordinary sockets of this process. */
+import { setFlagsFromString } from 'node:v8'
 import { createAbortedError, pump, type TcpRequest } from '@tunnel/flow'
 import { connectFlow } from '@tunnel/flow/node'
 import { openTunDevice, type TunDeviceOptions } from '@tunnel/linux'
@@ -11,6 +12,9 @@ interface Parameters extends TunDeviceOptions {
   readonly name?: string
 }
 const { network, name = 'tun0', ...options } = JSON.parse(process.argv[2] ?? '{}') as Parameters
+
+// As the program has it (decision 7): what passes through lives outside of the heap.
+setFlagsFromString('--semi-space-growth-factor=1')
 
 async function forward(request: TcpRequest): Promise<void> {
   const abort = new AbortController()

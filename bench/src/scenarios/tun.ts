@@ -4,7 +4,7 @@ import type { Scenario } from './scenario.ts'
 import { transferInTurns, type Transfer } from './throughput.ts'
 
 const mebibyte = 1024 * 1024
-const rounds = 3
+const rounds = 2
 const loads = (['up', 'down'] as const).flatMap((kind) => [1, 8, 64].map((connections) => ({ kind, connections })))
 
 /** Interception by TUN beside tproxy, a listener, and no tunneler at all. The two that intercept are started in turns: they want the same addresses. */
@@ -43,6 +43,8 @@ async function withTunneler(world: World, mode: 'tproxy' | 'tun', work: (tunnele
 
 async function measureAll(kind: Kind, path: Path): Promise<Run[]> {
   const runs: Run[] = []
+  // It has just been started: for the first hundreds of megabytes its code is still being compiled.
+  for (const direction of ['up', 'down'] as const) await transferInTurns([path], direction, 8, { bytes: 256 * mebibyte, runs: 1 })
   for (const load of loads) {
     const label = `${load.kind}, ${load.connections} connection${load.connections > 1 ? 's' : ''}`
     const transfer = await transferOnce(path, load.kind, load.connections)

@@ -35,7 +35,7 @@ export function readVnetHeader(bytes: Uint8Array, at = 0): ReceivedOffload {
  * more than `segmentBytes`, by default as large as `mtu` allows. False for what the kernel could not cut.
  */
 export function writeVnetHeader(into: Uint8Array, head: Uint8Array, packetBytes: number, mtu: number, segmentBytes = mtu): boolean {
-  into.fill(0, 0, vnetHeaderBytes)
+  for (let at = 0; at < vnetHeaderBytes; at++) into[at] = 0
   const version = (head[0] ?? 0) >>> 4
   const transport = version === 4 ? protocolAfter4(head) : (head[6] ?? 0)
   if (transport !== protocol.tcp && transport !== protocol.udp) return packetBytes <= mtu
