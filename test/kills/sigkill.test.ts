@@ -1,5 +1,5 @@
-import { readdirSync, readFileSync } from 'node:fs'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { createRandom, descendants, killHard, leftAfter } from '../support/kills.ts'
 import { dumpDifference, dumpHost } from '../support/netns/host-dump.ts'
 import { hasNamespaces } from '../support/netns/namespace.ts'
 import { createWorld, type World } from '../support/netns/world.ts'
@@ -51,17 +51,6 @@ describe.skipIf(!hasNamespaces).each(combinations)('$firewall, $resolver', ({ fi
 
   const start = (): Running => world.tunneler('run', world.identity, '--firewall', firewall, '--configure-resolver', '--dns-self-test', 'warn')
 
-  /** Resolves with what differs once nothing does, or when the time is over. */
-  async function leftAfter(milliseconds: number): Promise<string[]> {
-    const deadline = Date.now() + milliseconds
-    for (;;) {
-      const late = Date.now() >= deadline
-      const difference = dumpDifference(before, await dumpHost(world.host))
-      if (difference.length === 0 || late) return difference
-      await new Promise((resolve) => setTimeout(resolve, 25))
-    }
-  }
-
   it(`${killsOfOne} times, at random instants`, async ({ skip }) => {
     if (missing !== undefined) return skip(missing)
     const random = createRandom(resolver.length * 31 + firewall.length)
@@ -71,8 +60,8 @@ describe.skipIf(!hasNamespaces).each(combinations)('$firewall, $resolver', ({ fi
       await new Promise((resolve) => setTimeout(resolve, instant))
       running.signal('SIGKILL')
       await running.exited
-      const left = await leftAfter(allowed)
-      const late = left.length > 0 ? `${await leftAfter(10_000)}` : ''
+      const left = await leftAfter(world.host, before, allowed)
+      const late = left.length > 0 ? `${await leftAfter(world.host, before, 10_000)}` : ''
       expect({ round, instant, left, late, lines: left.length > 0 ? running.lines : [] }).toEqual({ round, instant, left: [], late: '', lines: [] })
     }
   }, scaled(3_600_000, 120_000))
@@ -83,12 +72,12 @@ describe.skipIf(!hasNamespaces).each(combinations)('$firewall, $resolver', ({ fi
       const running = start()
       await running.line(/tproxy listening/)
       await new Promise((resolve) => setTimeout(resolve, 100 * round + 300))
-      for (const pid of [running.pid, ...descendants(running.pid)]) kill(pid)
+      for (const pid of [running.pid, ...descendants(running.pid)]) killHard(pid)
       await running.exited
       const next = start()
       await next.line(/using tproxy interceptor/)
       expect(await next.stop()).toBe(0)
-      expect(await leftAfter(allowed)).toEqual([])
+      expect(await leftAfter(world.host, before, allowed)).toEqual([])
     }
   }, scaled(600_000, 60_000))
 
@@ -103,32 +92,3 @@ describe.skipIf(!hasNamespaces).each(combinations)('$firewall, $resolver', ({ fi
     }
   }, 60_000)
 })
-
-function kill(pid: number): void {
-  try {
-    process.kill(pid, 'SIGKILL')
-  } catch {} // a program that it ran has ended meanwhile
-}
-
-function descendants(pid: number): number[] {
-  const parents = new Map<number, number>()
-  for (const name of readdirSync('/proc').filter((entry) => /^\d+$/.test(entry))) {
-    try {
-      const stat = readFileSync(`/proc/${name}/stat`, 'utf8')
-      parents.set(Number(name), Number(stat.slice(stat.lastIndexOf(')') + 2).split(' ')[1]))
-    } catch {} // it has ended meanwhile
-  }
-  const below = (of: number): number[] => [...parents].filter(([, parent]) => parent === of).flatMap(([child]) => [child, ...below(child)])
-  return below(pid)
-}
-
-/** The same instants in every run: a failure can be looked at again (mulberry32). */
-function createRandom(seed: number): () => number {
-  let state = seed
-  return () => {
-    state = (state + 0x6d2b79f5) | 0
-    let mixed = Math.imul(state ^ (state >>> 15), 1 | state)
-    mixed = (mixed + Math.imul(mixed ^ (mixed >>> 7), 61 | mixed)) ^ mixed
-    return ((mixed ^ (mixed >>> 14)) >>> 0) / 2 ** 32
-  }
-}
