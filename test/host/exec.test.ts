@@ -115,6 +115,19 @@ describe.skipIf(!hasNamespaces)('exec, as a user without privilege', () => {
       expect(stdout).toMatch(/^hello\n10\.9\.9\.9 .*\n"from upstream"\n"from upstream"\n10\.9\.9\.9\n$/)
     })
 
+    it('over IPv6, and where the nameserver of the host is a stub on its loopback, as that of systemd-resolved', async () => {
+      const relay = world.farSpace.start('socat', [`TCP6-LISTEN:${direct.web},bind=[fd55::1],fork,reuseaddr`, `TCP4:${worldAddresses.far}:${direct.web}`])
+      const stub = world.host.start('dnsmasq', ['--keep-in-foreground', '--no-resolv', '--no-hosts', '--bind-interfaces', '--listen-address=127.0.0.53', '--port=53', '--pid-file=', '--user=root', `--server=${worldAddresses.far}`])
+      try {
+        await world.host.must('sh', '-c', "cp /etc/resolv.conf /etc/resolv.before; echo 'nameserver 127.0.0.53' > /etc/resolv.conf; until dig +short +tries=1 +time=1 upstream.test | grep -q 10; do sleep 0.05; done")
+        const { stdout } = await shell(`curl -sS -g -m 8 http://[fd55::1]:${direct.web}/hello; dig +short upstream.test A; curl -sS -m 8 http://web.ziti/hello`)
+        expect(stdout).toMatch(/^GET \/hello [^\n]*\n10\.9\.9\.9\nGET \/hello /)
+      } finally {
+        for (const server of [relay, stub]) server.signal('SIGKILL')
+        await world.host.must('sh', '-c', 'cat /etc/resolv.before > /etc/resolv.conf; rm /etc/resolv.before')
+      }
+    })
+
     it('and is told the truth of what refuses or is not there', async () => {
       const { stdout } = await shell(
         `for to in ${worldAddresses.far}:9 10.55.0.99:9 web.ziti:81; do curl -sS -m 8 -o /dev/null -w '%{time_total} ' http://$to/ 2>&1; done`)
@@ -169,6 +182,8 @@ describe.skipIf(!hasNamespaces)('exec, as a user without privilege', () => {
     try {
       const { stdout } = await shell('socat -u TCP4:127.0.0.1:9000 - 2>&1; socat -u TCP4:10.0.2.2:9000 -', '--host-loopback', '10.0.2.2')
       expect(stdout).toMatch(/Connection refused[\s\S]*\nthe host\n$/)
+      // Without the option there is no way to it, by whatever address of the host's.
+      expect((await shell('socat -u TCP4:10.0.2.2:9000,connect-timeout=1 - 2>&1; true')).stdout).not.toContain('the host')
     } finally {
       server.signal('SIGKILL')
     }
@@ -181,6 +196,17 @@ describe.skipIf(!hasNamespaces)('exec, as a user without privilege', () => {
       expect(code).toBe(0)
       expect(stdout).toMatch(new RegExp(`^GET /${index + 1} .*\\n${index + 1}\\n$`))
     })
+  })
+
+  it('--pcap has all that it sent and got, from the first question on', async () => {
+    const folder = scratchFolder('exec-pcap')
+    chownSync(folder, user, user)
+    const file = join(folder, 'a.pcap')
+    expect(await shell('curl -sS http://web.ziti/hello', '--pcap', file)).toMatchObject({ code: 0, stderr: '' })
+    const shown = await world.host.must('sh', '-c', `tcpdump -nr ${file} 2>/dev/null`)
+    expect(shown).toMatch(/ > 100\.64\.0\.2\.53: .* A\? web\.ziti\./)
+    expect(shown).toMatch(/Flags \[S\.\],/)
+    expect(await exec(['--pcap', '/no/such/folder/a.pcap', '--', 'true'])).toMatchObject({ code: 1, stderr: expect.stringContaining('cannot write the capture to /no/such/folder/a.pcap') })
   })
 
   it('leaves nothing of the host changed, also when it is killed', async () => {

@@ -85,7 +85,7 @@ describe.skipIf(!hasNamespaces)('a start', () => {
       expect(failed.code).toBe(1)
       const { msg, code } = lastLine(failed)
       expect(code).toBe('dns.port-in-use')
-      const [, holder, remedy = ''] = /cannot listen on 127\.0\.0\.1:53: (.*) has that port\. .* (--resolver \S+)$/.exec(msg) ?? []
+      const [, holder, remedy = ''] = /cannot listen on 127\.0\.0\.1:53: (.*) has that port\. .*\((--resolver \S+)\)/.exec(msg) ?? []
       expect(holder).toMatch(/^dnsmasq \(pid \d+\)$/)
       const tunneler = start('run', '--configure-resolver', ...remedy.split(' '), world.identity)
       await tunneler.line(/adding web\.ziti/)

@@ -1,3 +1,4 @@
+import { statSync } from 'node:fs'
 import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { createRandom, descendants, killHard, leftAfter } from '../support/kills.ts'
@@ -54,7 +55,8 @@ describe.skipIf(!hasNamespaces)('with a TUN link', () => {
       const running = world.tunneler('tun', ...common, '--pcap', capture, world.identity)
       await running.line(/adding web-19\.ziti/)
       const download = world.host.start('curl', ['-sS', '-m', '2', '-o', '/dev/null', 'http://10.200.1.80/bytes/1000000000'])
-      await new Promise((resolve) => setTimeout(resolve, 100 * round + 300))
+      await expect.poll(() => statSync(capture).size, { timeout: 10_000 }).toBeGreaterThan(1 << 20)
+      await new Promise((resolve) => setTimeout(resolve, 20 * round))
       for (const pid of [running.pid, ...descendants(running.pid)]) killHard(pid)
       await running.exited
       const { code, stdout, stderr } = await world.host.run('sh', ['-c', `tcpdump -nr ${capture} | wc -l`])

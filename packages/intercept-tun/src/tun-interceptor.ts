@@ -211,7 +211,7 @@ class Tun implements TunInterceptor {
     } catch (error) {
       const why = error instanceof Error ? error.message : String(error)
       const { name = '', mtu = 0 } = this.#options
-      throw createTunError('tun.no-device', `failed to open tun interface (name='${name}', mtu=${mtu}): ${why}`, {}, error)
+      throw createTunError('tun.no-device', `failed to open tun interface (name='${name}', mtu=${mtu}): ${why}${remedyOf(error)}`, {}, error)
     }
   }
 
@@ -356,6 +356,14 @@ function planClaim(kind: string, words: string, claim: Claim): HostChange {
 function refusalOf(claim: Claim, refused: ReturnType<Tunnel['moveTo']>): ApplyReport['failed'][number]['error'] {
   const refusal = refused.find(({ destination }) => contains(destination.prefix, claim.to))
   return refusal?.error ?? createTunError('tun.apply-failed', `Cannot intercept ${describeClaim(claim)}`)
+}
+
+/** Where the message of the system call does not say what to do. */
+function remedyOf(error: unknown): string {
+  const name = isCodedError(error) ? error.detail['errno'] : undefined
+  if (name === 'ENOENT' || name === 'ENODEV' || name === 'ENXIO') return ". Load the module with 'sudo modprobe tun'; a container needs '--device /dev/net/tun'"
+  if (name === 'EACCES') return ". The usual mode of the device is 0666: 'sudo chmod 0666 /dev/net/tun'"
+  return name === 'EBUSY' ? '. Another link has that name: choose another, or remove it' : ''
 }
 
 /** A host that was restored meanwhile has nothing left to undo. */

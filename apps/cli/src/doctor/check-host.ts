@@ -30,11 +30,21 @@ const tried: ReadonlySet<string> = new Set(['nftables', 'iptables', 'transparent
 /** Who lacks the privilege is told so once, and not by each thing that cannot be done without it. */
 export function toChecks(probes: readonly ProbeResult[]): Check[] {
   const isPrivileged = probes.some(({ name, ok: good }) => name === privilege && good === true)
+  if (isPrivileged) return toPrivilegedChecks(probes)
   return probes.map((probe) => {
-    if (isPrivileged || probe.ok === true) return toCheck(probe)
+    if (probe.ok === true) return toCheck(probe)
     if (tried.has(probe.name)) return warn(probe.name, `cannot be tried without ${privilege}`)
     return granted.has(probe.name) ? warn(probe.name, probe.detail) : toCheck(probe)
   })
+}
+
+/** One means of interception is enough: what another one lacks is then no failure. */
+function toPrivilegedChecks(probes: readonly ProbeResult[]): Check[] {
+  const works = new Set(probes.filter(({ ok: good }) => good === true).map(({ name }) => name))
+  const firewall = works.has('transparent sockets') ? ['nftables', 'iptables'].find((name) => works.has(name)) : undefined
+  const means = firewall !== undefined ? `'run' takes tproxy, by ${firewall}` : works.has('/dev/net/tun') ? "'run' takes tun: TPROXY cannot be had here" : undefined
+  const checks = probes.map((probe) => (means !== undefined && tried.has(probe.name) && probe.ok === false ? toCheck({ ...probe, ok: 'warn' }) : toCheck(probe)))
+  return [...checks, means === undefined ? fail('interception', 'neither tproxy nor tun can work here', 'mend one of the two: a firewall, or /dev/net/tun') : ok('interception', means)]
 }
 
 /** Where our DNS server would listen. One of ours that is there already is as it should be. */

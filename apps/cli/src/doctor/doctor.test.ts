@@ -52,7 +52,17 @@ describe('checks', () => {
       warn('nftables', 'cannot be tried without CAP_NET_ADMIN'),
       warn('ip_forward', 'off', remedy),
     ])
-    expect(toChecks(probes.with(0, { name: 'CAP_NET_ADMIN', ok: true, detail: 'effective', remedy: '' }))[2]).toEqual(fail('nftables', 'needs CAP_NET_ADMIN', remedy))
+  })
+
+  it('of who has it: one means of interception is enough', () => {
+    const admin = { name: 'CAP_NET_ADMIN', ok: true, detail: 'effective' }
+    const probe = (name: string, good: boolean) => ({ name, ok: good, detail: 'found', remedy: 'a remedy' })
+    const checks = (nftables: boolean, iptables: boolean, tun: boolean) =>
+      toChecks([admin, probe('nftables', nftables), probe('iptables', iptables), probe('transparent sockets', true), { ...probe('/dev/net/tun', tun), ok: tun || ('warn' as const) }])
+    expect(checks(true, false, true)).toEqual(expect.arrayContaining([warn('iptables', 'found', 'a remedy'), ok('interception', "'run' takes tproxy, by nftables")]))
+    expect(checks(false, true, false).at(-1)).toEqual(ok('interception', "'run' takes tproxy, by iptables"))
+    expect(checks(false, false, true)).toEqual(expect.arrayContaining([warn('nftables', 'found', 'a remedy'), ok('interception', "'run' takes tun: TPROXY cannot be had here")]))
+    expect(checks(false, false, false)).toEqual(expect.arrayContaining([fail('nftables', 'found', 'a remedy'), expect.objectContaining({ name: 'interception', state: 'fail' })]))
   })
 
   it('the DNS server of ours: where it is told to listen', async () => {

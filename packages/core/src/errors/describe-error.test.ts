@@ -33,7 +33,7 @@ describe('describeError', () => {
 
 describe('errorGuide', () => {
   it.each(Object.entries(errorGuide))('%s has two sentences without final stop', (code, { meaning, next }) => {
-    expect(code).toMatch(/^[a-z]+(\.[a-z-]+)*$/)
+    expect(code).toMatch(/^[a-z]+(\.[a-z][a-z0-9-]*)*$/)
     for (const text of [meaning, next]) expect(text).toMatch(/^[A-Z`].*[^.]$/)
   })
 })

@@ -278,6 +278,41 @@ export const errorGuide: Readonly<Record<string, ErrorAdvice>> = {
     next: 'Use sudo',
     inMessage: true,
   },
+  'capture.none': {
+    meaning: 'No tunneler of this user that has a stack of its own is running',
+    next: 'Ask with sudo for one that was started with it; connections of `tproxy` are shown by tcpdump itself',
+    inMessage: true,
+  },
+  'capture.several': {
+    meaning: 'Several tunnelers run that a capture could be of',
+    next: 'Say which by --pid',
+    inMessage: true,
+  },
+  'capture.file': {
+    meaning: 'The file of a capture cannot be written',
+    next: 'Check the path of --pcap, its directory, and the space on the disk',
+    inMessage: true,
+  },
+  tun: {
+    meaning: 'An address of a service cannot be intercepted by the TUN link',
+    next: 'Read the reason in the message; other services are not affected',
+    inMessage: true,
+  },
+  'tun.no-device': {
+    meaning: 'The TUN link cannot be made',
+    next: "Do what the message says: load the module (sudo modprobe tun), give the container the device (--device /dev/net/tun) or CAP_NET_ADMIN",
+    inMessage: true,
+  },
+  'tun.no-ipv6': {
+    meaning: 'This host has no IPv6, and a service has an IPv6 address',
+    next: 'Turn IPv6 on (sysctl net.ipv6.conf.all.disable_ipv6=0), or give the service an IPv4 address',
+    inMessage: true,
+  },
+  netstack: {
+    meaning: 'The TCP/IP stack of the tunneler cannot do what was asked of it',
+    next: 'Read the reason in the message',
+    inMessage: true,
+  },
   tproxy: {
     meaning: 'An address of a service cannot be intercepted, or this host has no firewall that can',
     next: 'Read the reason in the message; other services are not affected',
@@ -286,6 +321,11 @@ export const errorGuide: Readonly<Record<string, ErrorAdvice>> = {
   firewall: {
     meaning: 'The firewall (nftables or iptables) refused what the interceptor wanted',
     next: "Read the reason in the message; 'ziti-tunnel doctor' shows what this host can do, and --firewall chooses the other",
+    inMessage: true,
+  },
+  'linux.no-namespace': {
+    meaning: 'This system gives this user no network namespace for `exec`, or no TUN device in it',
+    next: 'Change the setting that the message names, or use `proxy`, which needs neither',
     inMessage: true,
   },
   linux: {
@@ -310,7 +350,7 @@ export const errorGuide: Readonly<Record<string, ErrorAdvice>> = {
   },
   'dns.port-in-use': {
     meaning: 'Another program has the port of the DNS server',
-    next: 'Stop the program that the message names, or choose another address with --resolver',
+    next: 'Stop the program that the message names, choose another address with --resolver, or use `tun`, which needs no port of this host',
     inMessage: true,
   },
   'dns.pool-exhausted': {

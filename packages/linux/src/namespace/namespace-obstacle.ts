@@ -33,7 +33,7 @@ function whyForbidden(setting: ObstacleProbe['setting'], said: string): string {
   }
   if (setting('kernel/apparmor_restrict_unprivileged_userns') === '1') return forbidden('kernel.apparmor_restrict_unprivileged_userns', '1', '0')
   if (/unrecognized option|invalid option/.test(said)) return `this 'unshare' lacks options (${said}). Install util-linux 2.36 or newer`
-  return `${said}. A container engine forbids it by its seccomp profile`
+  return `${said}. A container engine forbids it by its seccomp profile: '--security-opt seccomp=unconfined', or one that allows unshare and mount`
 }
 
 const forbidden = (name: string, value: string, wanted: string): string =>
