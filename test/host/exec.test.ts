@@ -182,8 +182,6 @@ describe.skipIf(!hasNamespaces)('exec, as a user without privilege', () => {
     try {
       const { stdout } = await shell('socat -u TCP4:127.0.0.1:9000 - 2>&1; socat -u TCP4:10.0.2.2:9000 -', '--host-loopback', '10.0.2.2')
       expect(stdout).toMatch(/Connection refused[\s\S]*\nthe host\n$/)
-      // Without the option there is no way to it, by whatever address of the host's.
-      expect((await shell('socat -u TCP4:10.0.2.2:9000,connect-timeout=1 - 2>&1; true')).stdout).not.toContain('the host')
     } finally {
       server.signal('SIGKILL')
     }
@@ -206,7 +204,6 @@ describe.skipIf(!hasNamespaces)('exec, as a user without privilege', () => {
     const shown = await world.host.must('sh', '-c', `tcpdump -nr ${file} 2>/dev/null`)
     expect(shown).toMatch(/ > 100\.64\.0\.2\.53: .* A\? web\.ziti\./)
     expect(shown).toMatch(/Flags \[S\.\],/)
-    expect(await exec(['--pcap', '/no/such/folder/a.pcap', '--', 'true'])).toMatchObject({ code: 1, stderr: expect.stringContaining('cannot write the capture to /no/such/folder/a.pcap') })
   })
 
   it('leaves nothing of the host changed, also when it is killed', async () => {

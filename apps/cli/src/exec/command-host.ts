@@ -3,7 +3,7 @@ import type { Interceptor } from '@tunnel/core'
 import { syntheticPool, type DnsServer, type SyntheticPool } from '@tunnel/dns'
 import type { Milliseconds, TcpRequest, UdpRequest } from '@tunnel/flow'
 import { systemClock } from '@tunnel/flow'
-import { detectResolver, openCommandNamespace, upstreamsOf, type CommandEnd, type CommandNamespace } from '@tunnel/linux'
+import { detectResolver, openCommandNamespace, upstreamsOf, type CommandEnd, type CommandNamespace, type ResolverFacts } from '@tunnel/linux'
 import { createNetstack, createPcapTap, type Netstack } from '@tunnel/netstack'
 import { captureToFile } from '../capture/capture-to-file.ts'
 import type { Composition, HostSide } from '../compose.ts'
@@ -110,7 +110,7 @@ export class CommandHost implements HostSide {
 
   async #openDns(stack: Netstack, book: NameBook): Promise<void> {
     const { log, options: { intercept } } = this.#session
-    const servers = this.#arguments.overlayOnly ? [] : intercept.upstreams.length > 0 ? intercept.upstreams : upstreamUrls(upstreamsOf(await detectResolver()))
+    const servers = this.#arguments.overlayOnly ? [] : intercept.upstreams.length > 0 ? intercept.upstreams : upstreamUrls(askedByHost(await detectResolver()))
     const upstreams = createUpstreams(servers, { mode: intercept.upstreamMode, log })
     this.#dns = await openInsideDns({ stack, address: this.#inside.dns, resolvers: [book.resolver, upstreams.resolver], unanswerable: intercept.unanswerable, log })
   }
@@ -136,6 +136,9 @@ export class CommandHost implements HostSide {
     }
   }
 }
+
+/** Whom programs of this host ask, also where that is a stub: it may ask by name, as for a VPN. It never asks us, as nothing is configured here. */
+const askedByHost = (facts: ResolverFacts): readonly string[] => (facts.file.nameservers.length > 0 ? facts.file.nameservers : upstreamsOf(facts))
 
 function insideFiles(dns: string): Record<string, string> {
   const nsswitch = insideNsswitch(textOf('/etc/nsswitch.conf'))
