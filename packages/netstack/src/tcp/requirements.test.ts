@@ -188,6 +188,22 @@ describe('segments', () => {
     expect(parseSegment(bytes, 0, bytes.length)?.options).toMatchObject({ mss: 1460, windowScale: 7 })
   })
 
+  it('begin slowly again after a silence (RFC 5681 4.1)', () => {
+    const talk = Talk.established({ roundTrip: 10 })
+    const initial = talk.connection.info().congestionWindowBytes
+    for (let round = 0, end = 1; round < 3; round += 1) {
+      const bytes = talk.connection.info().congestionWindowBytes
+      talk.writes(letters(bytes))
+      talk.ignoresSent()
+      talk.passes(10)
+      talk.gets({ seq: 1, ack: (end += bytes) })
+    }
+    expect(talk.connection.info().congestionWindowBytes).toBeGreaterThan(2 * initial)
+    talk.passes(10_000)
+    talk.writes('x')
+    expect(talk.connection.info().congestionWindowBytes).toBe(initial)
+  })
+
   it('that reset may have data (SHLD-2)', () => {
     const talk = Talk.established()
     talk.gets({ flags: 'RST', seq: 1, text: 'because' })
