@@ -101,7 +101,7 @@ describe.skipIf(!hasNamespaces)('the README of the original', () => {
       await world.host.must('umount', '/dev/net')
       const lines = linesOf(tunnel)
       expect(lines.slice(0, 2)).toEqual(printed(...withoutIptables))
-      expect(lines[2]).toEqual({ level: 'INFO', function: 'run', message: expect.stringMatching(/^tun initialization failed: .*\/dev\/net\/tun/) })
+      expect(lines[2]).toEqual({ level: 'INFO', function: 'run', message: expect.stringMatching(/^tun initialization failed: failed to open tun interface \(name='', mtu=0\): .*\/dev\/net\/tun.*modprobe tun/) })
       expect(lines.slice(3)).toEqual(printed('[   0.001]   FATAL ziti/tunnel/cmd/ziti-tunnel/subcmd.run: failed to initialize an interceptor'))
       expect(dumpDifference(clean, await dumpHost(world.host))).toEqual([])
     })
@@ -225,7 +225,11 @@ describe.skipIf(!hasNamespaces)('the README of the original', () => {
         '[   2.089]    INFO ziti/tunnel/cmd/ziti-tunnel/subcmd.updateServices: starting tunnel for newly available service wttr.in',
         '[   2.280]    INFO ziti/tunnel/dns.(*resolver).AddHostname: adding wttr.in = 5.9.243.187 to resolver',
         '[   2.282]    INFO ziti/tunnel/cmd/ziti-tunnel/subcmd.updateServices: service wttr.in not hostable',
+        '[   2.282]    INFO ziti/tunnel/cmd/ziti-tunnel/subcmd.updateServices: starting tunnel for newly available service ssh-scarey',
         '[   2.502]    INFO ziti/tunnel/dns.(*resolver).AddHostname: adding scarey.io = 169.254.1.2 to resolver',
+        '[   2.505]    INFO ziti/tunnel/cmd/ziti-tunnel/subcmd.updateServices: service ssh-scarey not hostable',
+        '[   2.505]    INFO ziti/tunnel/cmd/ziti-tunnel/subcmd.updateServices: starting tunnel for newly available service netcat',
+        '[   2.506]    INFO ziti/tunnel/cmd/ziti-tunnel/subcmd.updateServices: service netcat not hostable',
       )) expect(lines).toContainEqual(line)
 
       // The addresses that it adds to the tun interface are point-to-point addresses.
@@ -234,7 +238,7 @@ describe.skipIf(!hasNamespaces)('the README of the original', () => {
       const shown = await shell('ip addr show dev tun0')
       expect(shown).toMatch(/^\d+: tun0: <POINTOPOINT,MULTICAST,NOARP,UP,LOWER_UP> mtu 65535 /)
       expect(shown).toContain('    link/none')
-      expect(shown).toContain('    inet 169.254.1.1/32 scope host tun0\n')
+      expect(shown).toContain('    inet 169.254.1.1/32 scope host tun0\n       valid_lft forever preferred_lft forever\n')
       // `noprefixroute`: the routes are in a table of ours, so that overlay traffic goes around them (decision 0011).
       for (const peer of ['5.9.243.187', name, '1.2.3.4']) expect(shown).toContain(`    inet 169.254.1.1 peer ${peer}/32 scope host noprefixroute tun0\n`)
       await Promise.all(['wttr.in:443', '5.9.243.187:443', 'scarey.io:22', '1.2.3.4:22169'].map(echoes))

@@ -1,4 +1,4 @@
-import { CodedError } from '@tunnel/flow'
+import { CodedError, isCodedError } from '@tunnel/flow'
 
 /**
  * Why something cannot be intercepted.
@@ -22,6 +22,20 @@ export type TunErrorCode =
 
 export function createTunError(code: TunErrorCode, message: string, detail?: CodedError['detail'], cause?: unknown): CodedError {
   return new CodedError(code, message, { ...(detail && { detail }), cause })
+}
+
+/** In the original's words, and with what to do about it. */
+export function cannotOpen({ name = '', mtu = 0 }: { readonly name?: string; readonly mtu?: number }, cause: unknown): CodedError {
+  const why = cause instanceof Error ? cause.message : String(cause)
+  return createTunError('tun.no-device', `failed to open tun interface (name='${name}', mtu=${mtu}): ${why}${remedyOf(cause)}`, {}, cause)
+}
+
+/** Where the message of the system call does not say it. */
+function remedyOf(error: unknown): string {
+  const name = isCodedError(error) ? error.detail['errno'] : undefined
+  if (name === 'ENOENT' || name === 'ENODEV' || name === 'ENXIO') return ". Load the module with 'sudo modprobe tun'; a container needs '--device /dev/net/tun'"
+  if (name === 'EACCES') return ". The usual mode of the device is 0666: 'sudo chmod 0666 /dev/net/tun'"
+  return name === 'EBUSY' ? '. Another link has that name: choose another, or remove it' : ''
 }
 
 export function cannotIntercept(code: TunErrorCode, service: string, address: string, why: string, cause?: unknown): CodedError {

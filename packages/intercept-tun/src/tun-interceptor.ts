@@ -9,7 +9,7 @@ import { destinationsOf, type Destination } from './link/destination.ts'
 import { OwnDatagramPort, OwnListener, type OwnPort, type TunDatagramPort, type TunListener } from './link/ports.ts'
 import { Tunnel } from './link/tunnel.ts'
 import { missingIn } from './missing-in.ts'
-import { createTunError } from './tun-error.ts'
+import { cannotOpen, createTunError } from './tun-error.ts'
 import type { TunInterceptorOptions } from './tun-options.ts'
 import { ClaimFinder, type Ends } from './wanted/claim-finder.ts'
 import { describeClaim, type Claim } from './wanted/claim.ts'
@@ -135,12 +135,13 @@ class Tun implements TunInterceptor {
     const { destinations: present } = this.#tunnel
     const routes = missingIn(present, destinations).map((destination) => planRoute(this.#tunnel.routeOf(destination)))
     const gone = missingIn(destinations, present).map((destination) => planRoute(this.#tunnel.routeOf(destination)))
-    const rules = this.#rules.length === 0 && destinations.size > 0 ? this.#planRules() : []
+    const isFirst = this.#rules.length === 0 && destinations.size > 0
     return [
       // The kernel undoes these with the link.
       ...gone.map(({ undo, ...change }) => undo ?? change),
+      ...(isFirst ? [this.#planLink()] : []),
       ...routes.map(({ undo: _undo, ...change }) => change),
-      ...rules,
+      ...(isFirst ? this.#planRules() : []),
       ...missingIn(claims, this.#claims).map((claim) => planClaim('tun.release', 'stop intercepting', claim)),
       ...missingIn(this.#claims, claims).map((claim) => planClaim('tun.intercept', 'intercept', claim)),
     ]
@@ -209,9 +210,7 @@ class Tun implements TunInterceptor {
       tunnel.stack.onDatagram((request) => this.#request(request, (onEnd) => new TrackedUdpRequest(request, onEnd)))
       return tunnel
     } catch (error) {
-      const why = error instanceof Error ? error.message : String(error)
-      const { name = '', mtu = 0 } = this.#options
-      throw createTunError('tun.no-device', `failed to open tun interface (name='${name}', mtu=${mtu}): ${why}${remedyOf(error)}`, {}, error)
+      throw cannotOpen(this.#options, error)
     }
   }
 
@@ -324,6 +323,12 @@ class Tun implements TunInterceptor {
     }
   }
 
+  #planLink(): HostChange {
+    const { name, mtu } = this.#tunnel.device
+    const addresses = this.#tunnel.ownAddresses
+    return { kind: 'link.add', summary: `make the TUN link ${name} with ${addresses.join(' and ')}, MTU ${mtu}`, parameters: { name, mtu, addresses: addresses.join(' ') } }
+  }
+
   /** Sockets with the own mark are not led there. */
   #planRules(): HostChange[] {
     const used = families.filter((family) => family === 4 || this.#tunnel.ipv6)
@@ -356,14 +361,6 @@ function planClaim(kind: string, words: string, claim: Claim): HostChange {
 function refusalOf(claim: Claim, refused: ReturnType<Tunnel['moveTo']>): ApplyReport['failed'][number]['error'] {
   const refusal = refused.find(({ destination }) => contains(destination.prefix, claim.to))
   return refusal?.error ?? createTunError('tun.apply-failed', `Cannot intercept ${describeClaim(claim)}`)
-}
-
-/** Where the message of the system call does not say what to do. */
-function remedyOf(error: unknown): string {
-  const name = isCodedError(error) ? error.detail['errno'] : undefined
-  if (name === 'ENOENT' || name === 'ENODEV' || name === 'ENXIO') return ". Load the module with 'sudo modprobe tun'; a container needs '--device /dev/net/tun'"
-  if (name === 'EACCES') return ". The usual mode of the device is 0666: 'sudo chmod 0666 /dev/net/tun'"
-  return name === 'EBUSY' ? '. Another link has that name: choose another, or remove it' : ''
 }
 
 /** A host that was restored meanwhile has nothing left to undo. */

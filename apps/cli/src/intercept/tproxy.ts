@@ -24,7 +24,7 @@ export interface InterceptorParts {
 export const proxyBind = '127.0.0.1'
 
 export async function openTproxy({ host, slot, book, poolRanges, options, log }: InterceptorParts): Promise<Interceptor> {
-  const { firewall, lanInterfaces, udpIdle, capture } = options
+  const { firewall, lanInterfaces, udpIdle } = options
   for (const missing of missingLinks(lanInterfaces)) log('warn', 'ziti-tunnel/subcmd.tproxy', tellMissing(missing))
   const interceptor = await createTproxyInterceptor({
     host,
@@ -36,6 +36,5 @@ export async function openTproxy({ host, slot, book, poolRanges, options, log }:
     udpIdle: idleOf(udpIdle),
     log,
   })
-  if (capture) log('warn', 'ziti-tunnel/subcmd.tproxy', "--pcap captures what passes the stack of 'tun'; connections of tproxy are the kernel's: 'tcpdump -i any' shows them")
   return withListeners(interceptor, createProxyInterceptor({ bind: proxyBind, log }))
 }

@@ -11,7 +11,14 @@ import { printPlan } from './plan.ts'
 export function startBest(session: Session, signal: AbortSignal, identity: string | undefined): Promise<Running> {
   const chosen = withIdentity(session, identity)
   const { options } = chosen
-  const choose: Choose = (parts) => createBestInterceptor(interceptorKinds, parts, parts.log)
+  const choose: Choose = async (parts) => {
+    const interceptor = await createBestInterceptor(interceptorKinds, parts, parts.log)
+    if (options.intercept.capture && !interceptor.tap) parts.log('warn', 'ziti-tunnel/subcmd.run', withoutStack(interceptor.kind))
+    return interceptor
+  }
   if (options.intercept.plan) return printPlan(chosen, signal, choose)
   return startTunneler(chosen, signal, () => prepareHost(chosen, signal, choose))
 }
+
+const withoutStack = (kind: string): string =>
+  `--pcap is without effect: connections of ${kind} are the kernel's ('tcpdump -i any' shows them); 'ziti-tunnel tun --pcap' has a stack of its own`

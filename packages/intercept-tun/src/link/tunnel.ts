@@ -64,6 +64,10 @@ export class Tunnel {
     return this.#control.addresses().map(({ address }) => address)
   }
 
+  get ownAddresses(): string[] {
+    return this.ipv6 ? [this.#own.v4, this.#own.v6] : [this.#own.v4]
+  }
+
   /** Whether a client is known by the link's address: then it is a program of this host. */
   isOwn(address: string): boolean {
     return address === this.#own.v4 || address === this.#own.v6
