@@ -1,4 +1,4 @@
-import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest'
 import { conformancePage } from './conformance-page.ts'
 import { openKernelHost, type KernelHost } from './kernel-lab.ts'
 import type { Lab } from './lab.ts'
@@ -23,6 +23,7 @@ describe('our stack', () => {
 })
 
 // All at once: what they do most is wait.
+vi.setConfig({ maxConcurrency: 100 })
 describe.skipIf(noNetwork).concurrent('the kernel', { timeout: 30_000 }, () => {
   let host: KernelHost | undefined
   beforeAll(() => void (host = openKernelHost()))

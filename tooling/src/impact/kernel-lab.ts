@@ -1,4 +1,5 @@
 import { writeFileSync } from 'node:fs'
+import { setTimeout as sleep } from 'node:timers/promises'
 import type { Endpoint } from '@tunnel/flow'
 import { openRouteControl, openTunDevice, type TunDevice } from '@tunnel/linux'
 import type { Device, DeviceDatagrams, DeviceInfo, DeviceListener, DeviceOptions, DeviceSocket, Lab, SocketFailure } from './lab.ts'
@@ -51,7 +52,8 @@ function openLab(tun: TunDevice, peers: RawPeer[], options: DeviceOptions): Lab 
     get now() {
       return performance.now()
     },
-    passes: (span: number) => new Promise<void>((resolve) => setTimeout(resolve, span)),
+    passes: (span: number) => sleep(span),
+    waits: async (span: number) => void (span > 0 && (await sleep(1))),
   }
   const peer = new RawPeer(`10.78.${number}.2`, `fd78::${number.toString(16)}:2`, time, (packet) => void tun.transmit([packet]))
   peers.push(peer)
@@ -65,6 +67,7 @@ function openLab(tun: TunDevice, peers: RawPeer[], options: DeviceOptions): Lab 
       return time.now
     },
     passes: time.passes,
+    waits: time.waits,
     close: async () => device.closeAll(),
   }
 }

@@ -87,17 +87,20 @@ export interface Lab {
   readonly port: number
   readonly now: number
   passes(span: number): Promise<void>
+  /** Until something may have happened, and for at most `span`; with 0 until what happens by itself has happened. */
+  waits(span: number): Promise<void>
   close(): Promise<void>
 }
 
 /** Waits until `ready` gives something, for at most `within` milliseconds. */
-export async function until<T>(lab: Pick<Lab, 'passes' | 'now'>, ready: () => T | undefined | false, within = 2_000): Promise<T | undefined> {
+export async function until<T>(lab: Pick<Lab, 'waits' | 'now'>, ready: () => T | undefined | false, within = 2_000): Promise<T | undefined> {
   const end = lab.now + within
   for (;;) {
+    await lab.waits(0)
     const result = ready()
     if (result !== undefined && result !== false) return result
     if (lab.now >= end) return undefined
-    await lab.passes(1)
+    await lab.waits(end - lab.now)
   }
 }
 

@@ -3,7 +3,7 @@ import { until, type Lab } from './lab.ts'
 import { protocol, seePacket, type SeenPacket } from './packet.ts'
 import { seeSegment, type SeenSegment } from './segment.ts'
 
-type Time = Pick<Lab, 'passes' | 'now'>
+type Time = Pick<Lab, 'waits' | 'now'>
 
 /** The far end of the wire: whole packets go out as they are given, and what comes waits until it is asked for. */
 export class RawPeer {

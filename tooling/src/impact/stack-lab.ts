@@ -1,5 +1,5 @@
-import { createVirtualClock, type VirtualClock } from '@tunnel/flow/testing'
-import { isCodedError, type CodedError, type DatagramFlow, type Endpoint, type Flow, type TcpRequest } from '@tunnel/flow'
+import { createVirtualClock } from '@tunnel/flow/testing'
+import { isCodedError, type Cancel, type Clock, type CodedError, type DatagramFlow, type Endpoint, type Flow, type TcpRequest } from '@tunnel/flow'
 import { createMemoryPipe, createNetstack, createSeededRandom, tcpInfo, type Netstack, type TcpListener, type UdpSocket } from '@tunnel/netstack'
 import type { Device, DeviceDatagrams, DeviceInfo, DeviceListener, DeviceOptions, DeviceSocket, Lab, SocketFailure } from './lab.ts'
 import { RawPeer } from './raw-peer.ts'
@@ -8,9 +8,15 @@ export const deviceAddresses = { v4: '10.78.0.1', v6: 'fd78::1' } as const
 
 /** Our stack at one end of a pipe in memory, in virtual time. */
 export function openStackLab(options: DeviceOptions = {}): Lab {
-  const clock = createVirtualClock()
+  const clock = new LabClock()
   const [near, far] = createMemoryPipe({ mtu: 1500, queueLimit: 100_000 })
-  const time = { get now() { return clock.now() }, passes: (span: number) => pass(clock, span) }
+  const time = {
+    get now() {
+      return clock.now()
+    },
+    passes: (span: number) => clock.passes(span),
+    waits: (span: number) => clock.waits(span),
+  }
   const peer = new RawPeer('10.78.1.2', 'fd78::1:2', time, (packet) => void far.transmit([packet]))
   far.start((packets) => {
     for (const packet of packets) peer.receive(packet)
@@ -37,22 +43,51 @@ export function openStackLab(options: DeviceOptions = {}): Lab {
       return clock.now()
     },
     passes: time.passes,
+    waits: time.waits,
     close: () => stack.close(),
   }
 }
 
-/** Microtasks run between one millisecond and the next, and in a long time now and then. */
-async function pass(clock: VirtualClock, span: number): Promise<void> {
-  const step = span < 1_000 ? 1 : 50
-  for (let at = 0; at < span; at += step) {
-    await settle()
-    clock.advance(step)
+/** Virtual time that knows when it is needed next, so that hours of silence take no time. */
+class LabClock implements Clock {
+  readonly #clock = createVirtualClock()
+  readonly #dues = new Set<{ readonly due: number }>()
+
+  now(): number {
+    return this.#clock.now()
   }
-  await settle()
+
+  after(delay: number, call: () => void): Cancel {
+    const entry = { due: this.now() + Math.max(0, delay) }
+    this.#dues.add(entry)
+    const cancel = this.#clock.after(delay, () => {
+      this.#dues.delete(entry)
+      call()
+    })
+    return () => {
+      this.#dues.delete(entry)
+      cancel()
+    }
+  }
+
+  /** Goes on to the next call that is due, for at most `span`. */
+  async waits(span: number): Promise<void> {
+    const end = this.now() + span
+    await settle()
+    const next = Math.min(end, ...Array.from(this.#dues, ({ due }) => due))
+    this.#clock.advance(Math.max(0, next - this.now()))
+    await settle()
+  }
+
+  async passes(span: number): Promise<void> {
+    const end = this.now() + span
+    while (this.now() < end) await this.waits(end - this.now())
+    await settle()
+  }
 }
 
 async function settle(): Promise<void> {
-  for (let turn = 0; turn < 8; turn += 1) await Promise.resolve()
+  for (let turn = 0; turn < 20; turn += 1) await Promise.resolve()
 }
 
 class StackDevice implements Device {

@@ -1,5 +1,5 @@
 import { expect } from 'vitest'
-import { datagramBytes, icmpBytes, icmpPacket, icmpProtocol, seeIcmp } from '../datagram.ts'
+import { datagramBytes, datagramPacket, icmpBytes, icmpPacket, icmpProtocol, seeIcmp } from '../datagram.ts'
 import { present, type Lab } from '../lab.ts'
 import { fragment, fragmentHeader, fragments, packet, protocol, u16, type PacketFields } from '../packet.ts'
 import type { Theme } from '../theme.ts'
@@ -189,7 +189,7 @@ const anyAddress: Theme = {
         const socket = lab.device.bind(lab.port)
         for (const version of versions) {
           const fields = { ...ends(lab, version), fromPort: 5, toPort: lab.port }
-          lab.peer.sends(packet({ ...fields, protocol: protocol.udp }, datagramBytes(fields, `over ${version}`)))
+          lab.peer.sends(datagramPacket(fields, `over ${version}`))
           await lab.passes(10)
         }
         await socket.read()
@@ -208,10 +208,10 @@ const badSources: Theme = {
         const socket = lab.device.bind(lab.port)
         for (const from of ['224.0.0.1', '239.1.2.3', '255.255.255.255', '127.0.0.1', lab.device.v4, 'ff02::1', 'ff0e::7', '::1']) {
           const fields = { from, to: from.includes(':') ? lab.device.v6 : lab.device.v4, fromPort: 5, toPort: lab.port }
-          lab.peer.sends(packet({ ...fields, protocol: protocol.udp }, datagramBytes(fields, `from ${from}`)))
+          lab.peer.sends(datagramPacket(fields, `from ${from}`))
         }
         const good = { ...ends(lab, 4), fromPort: 5, toPort: lab.port }
-        lab.peer.sends(packet({ ...good, protocol: protocol.udp }, datagramBytes(good, 'good')))
+        lab.peer.sends(datagramPacket(good, 'good'))
         await lab.passes(30)
         await socket.read()
         expect(socket.heard.map(({ data }) => new TextDecoder().decode(data))).toEqual(['good'])
@@ -236,7 +236,7 @@ const udpIcmp: Theme = {
       await socket.read()
       expect(socket.failure).toBe(lab.kind === 'kernel' ? 'refused' : undefined)
       const fields = { from, to, fromPort: 4_001, toPort: u16(sent.payload, 0) }
-      lab.peer.sends(packet({ ...fields, protocol: protocol.udp }, datagramBytes(fields, 'still here')))
+      lab.peer.sends(datagramPacket(fields, 'still here'))
       await lab.passes(30)
       await socket.read()
       expect(socket.heard).toHaveLength(1)
