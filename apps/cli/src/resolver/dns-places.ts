@@ -38,7 +38,7 @@ export async function findDnsPlaces(options: Options, facts: Pick<ResolverFacts,
 }
 
 /** Behind the addresses of our links, in the range that names have their addresses of. */
-export const insideDns = ({ ip4Range }: Pick<InterceptOptions, 'ip4Range'>, slot: number): Endpoint => ({ address: linkAddress(ip4Range, slotCount + slot), port: 53 })
+const insideDns = ({ ip4Range }: Pick<InterceptOptions, 'ip4Range'>, slot: number): Endpoint => ({ address: linkAddress(ip4Range, slotCount + slot), port: 53 })
 
 export const tellTaken = ({ taken, inside }: DnsPlaces): string =>
   `${taken ? `${formatEndpoint(taken.at)} is taken by ${taken.owner}` : 'no port of this host'}: our DNS server is asked at ${formatEndpoint(inside)} instead, inside the tunnel`
