@@ -75,9 +75,9 @@ describe.skipIf(!hasNamespaces).each(['nftables', 'iptables'])('with %s, while i
 
     it('are named by status', async () => {
       const { stdout } = await world.host.run(world.program[0] ?? '', [...world.program.slice(1), 'status', '--json'])
-      const [status] = JSON.parse(stdout) as [{ failed: Record<string, string>; intercepts: string[]; dns: { addresses: string[] }; counters: Record<string, number> }]
+      const [status] = JSON.parse(stdout) as [{ failed: Record<string, string>; intercepts: { service: string }[]; dns: { addresses: string[] }; counters: Record<string, number> }]
       expect(Object.keys(status.failed).toSorted()).toEqual(expect.arrayContaining(['no name', 'of the host']))
-      expect(status.intercepts).toContain('good')
+      expect(status.intercepts.map(({ service }) => service)).toContain('good')
       expect(status.dns.addresses).toContain('udp://127.0.0.1:53')
       expect(status.counters['flows.opened']).toBeGreaterThan(0)
     })

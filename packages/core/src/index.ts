@@ -53,5 +53,5 @@ export type { BuiltTable, RoutedIntercept } from './intercept-table/build-table.
 export type { TableSource } from './intercept-table/table-source.ts'
 export * from './limits.ts'
 export type { CounterName, Counters, RefusalCause } from './metrics/counters.ts'
-export type { TunnelerState, TunnelerStatus } from './status.ts'
+export type { InterceptStatus, TunnelerState, TunnelerStatus } from './status.ts'
 export * from './tunneler.ts'

@@ -318,6 +318,16 @@ describe('services', () => {
     expect(tunneler.counters.get('intercept.applies')).toBe(before + 1)
   })
 
+  it('are shown with their addresses and ports, and those whose config is of no use with the reason', async () => {
+    const { network, tunneler } = await setUp({ table: { addresses: true } })
+    network.addService({ name: 'db', config: { 'intercept.v1': { protocols: ['tcp'], addresses: ['db.ziti', '10.0.0.0/8'], portRanges: [{ low: 80, high: 80 }, { low: 1000, high: 2000 }] } } })
+    network.addService({ name: 'broken', config: { 'intercept.v1': { protocols: ['tcp'], addresses: [], portRanges: [] } } })
+    await turns()
+    const { intercepts, failed } = tunneler.status()
+    expect(intercepts).toEqual([{ service: 'db', protocols: ['tcp'], addresses: ['db.ziti', '10.0.0.0/8'], ports: ['80', '1000-2000'] }])
+    expect(failed).toEqual({ broken: expect.stringContaining('at least one address') })
+  })
+
   it('whose listener fails do not stop the others', async () => {
     const { interceptor, network, clock, tunneler } = await setUp()
     interceptor.breakPort(9090, true)

@@ -13,7 +13,7 @@ export function renderStatus(status: InstanceStatus, width?: number): string {
   const head = `ziti-tunnel ${version} ${command}, pid ${pid}, ${state} for ${formatDuration(uptime)}${interceptor === undefined ? '' : `, ${interceptor}`}`
   const sections: [string, readonly string[]][] = [
     ['identities', status.identities.map(({ name, services }) => `${name}: ${count(services, 'service')}`)],
-    ['intercepts', [...new Set(status.intercepts)]],
+    ['intercepts', status.intercepts.map(describeIntercept)],
     ['listeners', status.listeners.map(({ service, protocol, address, port }) => `${service} on ${protocol} ${address === undefined ? port : formatEndpoint({ address, port })}`)],
     ['hosting', status.hosted.map((hosted) => describeHosted(hosted))],
     ['waiting', status.waiting],
@@ -31,6 +31,16 @@ function section(name: string, lines: readonly string[], width: number | undefin
   const indent = 2 + columns
   const wrapped = (line: string): string => wrapText(escapeText(line), width && width - indent).join(`\n${' '.repeat(indent)}`)
   return shown.map((line, index) => `  ${(index === 0 ? name : '').padEnd(columns)}${wrapped(line)}\n`).join('')
+}
+
+function describeIntercept({ service, protocols, addresses, ports }: InstanceStatus['intercepts'][number]): string {
+  return `${service} on ${protocols.join(' and ')} ${shorten(addresses)} port ${shorten(ports)}`
+}
+
+/** A service may have hundreds of them. */
+function shorten(list: readonly string[]): string {
+  const most = 4
+  return list.length > most ? `${list.slice(0, most).join(', ')} and ${list.length - most} more` : list.join(', ')
 }
 
 function describeHosted({ service, established, connections, problem }: InstanceStatus['hosted'][number]): string {

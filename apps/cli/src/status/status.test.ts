@@ -22,7 +22,10 @@ const status: InstanceStatus = {
   state: 'running',
   identities: [{ id: 'x', name: 'laptop', services: 3 }],
   listeners: [{ service: 'ssh', protocol: 'tcp', address: '127.0.0.1', port: 2222 }],
-  intercepts: ['wttr.in', 'bad\u001b[2Jname'],
+  intercepts: [
+    { service: 'wttr.in', protocols: ['tcp'], addresses: ['wttr.in'], ports: ['80', '443'] },
+    { service: 'bad\u001b[2Jname', protocols: ['tcp', 'udp'], addresses: ['10.0.0.1', '10.0.0.2', '10.0.0.3', '10.0.0.4', '10.1.0.0/16', '*.ziti'], ports: ['1-1024'] },
+  ],
   waiting: [],
   failed: { db: 'no address' },
   hosted: [],
@@ -113,8 +116,8 @@ it('renderStatus shows what matters on one screen', () => {
   expect(renderStatus(status).split('\n')).toEqual([
     'ziti-tunnel 0.1.0 run, pid 4711, running for 1h 2m, tproxy',
     '  identities  laptop: 3 services',
-    '  intercepts  wttr.in',
-    '              bad\\u001b[2Jname',
+    '  intercepts  wttr.in on tcp wttr.in port 80, 443',
+    '              bad\\u001b[2Jname on tcp and udp 10.0.0.1, 10.0.0.2, 10.0.0.3, 10.0.0.4 and 2 more port 1-1024',
     '  listeners   ssh on tcp 127.0.0.1:2222',
     '  failed      db: no address',
     '  dns         udp://127.0.0.1:53: 2 names out of 100.64.0.0/10',
@@ -125,7 +128,7 @@ it('renderStatus shows what matters on one screen', () => {
     '  counters    dials.succeeded 7',
     '',
   ])
-  const many = renderStatus({ ...status, intercepts: Array.from({ length: 30 }, (_, index) => `s${index}`) })
+  const many = renderStatus({ ...status, intercepts: Array.from({ length: 30 }, (_, index) => ({ service: `s${index}`, protocols: ['tcp'], addresses: ['a'], ports: ['1'] })) })
   expect(many).toContain('              and 11 more\n')
 })
 
