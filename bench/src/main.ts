@@ -18,10 +18,11 @@ import { throughput } from './scenarios/throughput.ts'
 import { tproxy } from './scenarios/tproxy.ts'
 import { tun } from './scenarios/tun.ts'
 import { udp } from './scenarios/udp.ts'
+import { wire } from './scenarios/wire.ts'
 import { meets, renderTable, type Figure } from './table.ts'
 import { startWorld } from './world.ts'
 
-const scenarios: readonly Scenario[] = [start, pingPong, connections, throughput, memory, tproxy, tun, services, udp, dns, stack, forwarder, forwarderMemory]
+const scenarios: readonly Scenario[] = [start, pingPong, connections, throughput, memory, tproxy, tun, services, udp, dns, stack, forwarder, forwarderMemory, wire]
 
 const words = process.argv.slice(2).filter((word) => word !== '--')
 const json = words.includes('--json')
