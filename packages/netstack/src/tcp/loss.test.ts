@@ -1,4 +1,6 @@
 import { describe, expect, it } from 'vitest'
+import { unlimited } from './congestion/unlimited.ts'
+import type { TcpSettings } from './tcp-settings.ts'
 import { letters, Talk, type TalkOptions } from './testing/talk.ts'
 
 const mss = 1000
@@ -90,6 +92,22 @@ describe('loss that SACK tells of', () => {
     talk.isQuiet()
     talk.passes(1_000)
     talk.emits({ seq: 1101 })
+  })
+})
+
+describe('ACKs that come together', () => {
+  it('reduce the window from what was in flight before the first of them, and all of them let it grow', () => {
+    const flights: string[] = []
+    const createCongestion: TcpSettings['createCongestion'] = () => ({
+      ...unlimited(),
+      windowBytes: 10_000,
+      acked: ({ flightBytes }) => flights.push(`acked of ${flightBytes}`),
+      lossDetected: (flightBytes) => flights.push(`lost of ${flightBytes}`),
+    })
+    const talk = tenInFlight({ ...withSack, settings: { createCongestion } })
+    flights.length = 0
+    talk.getsAll({ seq: 1, ack: 2101 }, { seq: 1, ack: 4101 }, { seq: 1, ack: 4101, sack: [[5101, 9101]] })
+    expect(flights).toEqual(['acked of 10000', 'acked of 10000', 'lost of 10000'])
   })
 })
 

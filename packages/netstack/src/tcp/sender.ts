@@ -221,6 +221,7 @@ export class Sender {
   transmit(output: SegmentOutput, now: Milliseconds): boolean {
     this.#expire(now)
     const taken = this.#sendAll(output, now)
+    this.recovery.transmitted(this.next)
     this.#armPersist(taken, now)
     this.recovery.arm()
     return taken

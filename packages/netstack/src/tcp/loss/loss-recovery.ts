@@ -58,6 +58,9 @@ export class LossRecovery {
   #uncounted = 0
   /** Without SACK: ACKs that told of data behind a gap. */
   #duplicateAcks = 0
+  /** What was in flight, and not acknowledged, when we had last sent: of ACKs that come together only the first finds it so. */
+  #fullPipe = 0
+  #fullFlight = 0
   #retransmissionBase: Milliseconds = 0
   #probeBase: Milliseconds = 0
   #reorderingAt: Milliseconds | undefined
@@ -138,6 +141,12 @@ export class LossRecovery {
     this.sent.resent(segment, now)
   }
 
+  /** All that may go has gone. */
+  transmitted(next: Seq): void {
+    this.#fullPipe = this.inFlight(next)
+    this.#fullFlight = seqDiff(next, this.#una)
+  }
+
   /** Works through an acceptable ACK. */
   acknowledge(acknowledgement: Acknowledgement): void {
     const { ack, next, sack, duplicate, echoedAt, now } = acknowledgement
@@ -164,7 +173,7 @@ export class LossRecovery {
     // RFC 5681 3.2, step 1: what tells of a gap lets new segments out (RFC 3042) but does not widen the window. Once the gap is filled it counts.
     this.#uncounted += delivered
     if (this.#uncounted === 0 || (!advanced && this.#phase === 'open')) return
-    this.#congestion.acked({ bytes: this.#uncounted, flightBytes: pipe, now, roundTrip: this.rtt.smoothed ?? 0 })
+    this.#congestion.acked({ bytes: this.#uncounted, flightBytes: Math.max(pipe, this.#fullPipe), now, roundTrip: this.rtt.smoothed ?? 0 })
     this.#uncounted = 0
   }
 
@@ -177,7 +186,7 @@ export class LossRecovery {
     this.#markedUntil = next
     this.#undoable = false
     this.reductions += 1
-    this.#congestion.lossDetected(Math.min(seqDiff(next, this.#una), this.#congestion.windowBytes), now)
+    this.#congestion.lossDetected(this.#reducedFrom(seqDiff(next, this.#una)), now)
     this.#congestion.recovered()
   }
 
@@ -279,7 +288,7 @@ export class LossRecovery {
     if (!probe.retransmission || duplicate?.end === probe.end) this.#probe = undefined
     else if (seqLess(probe.end, ack)) {
       this.#probe = undefined
-      this.#congestion.lossDetected(seqDiff(next, ack), now)
+      this.#congestion.lossDetected(this.#reducedFrom(seqDiff(next, ack)), now)
       this.#congestion.recovered()
     } else if (bare && sack.length === 0) this.#probe = undefined
   }
@@ -343,9 +352,14 @@ export class LossRecovery {
     if (!seqLess(this.#una, this.#markedUntil)) {
       this.#beginUndo()
       this.reductions += 1
-      this.#congestion.lossDetected(Math.min(flight, this.#congestion.windowBytes), now)
+      this.#congestion.lossDetected(this.#reducedFrom(flight), now)
     }
     this.#rate = new ProportionalRate(flight, this.#congestion.thresholdBytes)
+  }
+
+  /** FlightSize of RFC 5681 3.1, before the ACKs that came together with the one that tells of the loss. */
+  #reducedFrom(flight: number): number {
+    return Math.min(Math.max(flight, this.#fullFlight), this.#congestion.windowBytes)
   }
 
   #setTimer(timer: LossTimer, at: Milliseconds): void {
