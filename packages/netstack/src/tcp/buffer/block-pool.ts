@@ -28,20 +28,20 @@ export class Block {
   }
 }
 
+/** What is kept of unused blocks while others are in use: as much as many busy connections give back and take again. */
+const spareWhileBusyBytes = 32 * 1024 * 1024
+/** When nothing waits anywhere. */
+const spareAtRestBytes = 4 * 1024 * 1024
+
 /**
  * Blocks of memory for all buffers of a stack. Connections hold some only while bytes wait in them, so an idle one costs
  * none; used blocks are taken again, because fresh memory costs a clearing and, later, the garbage collector's time.
  */
 export class BlockPool {
-  readonly #spareLimitBytes: number
   readonly #spare = new Map<number, Uint8Array[]>(blockSizes.map((size) => [size, []]))
   #spareBytes = 0
   /** Of all blocks that are taken. */
   usedBytes = 0
-
-  constructor(spareLimitBytes: number = 4 * 1024 * 1024) {
-    this.#spareLimitBytes = spareLimitBytes
-  }
 
   take(bytes: number): Block {
     const size = blockBytesFor(bytes)
@@ -54,8 +54,16 @@ export class BlockPool {
 
   give(bytes: Uint8Array): void {
     this.usedBytes -= bytes.length
-    if (this.#spareBytes + bytes.length > this.#spareLimitBytes) return
-    this.#spareBytes += bytes.length
-    this.#spare.get(bytes.length)?.push(bytes)
+    if (this.#spareBytes + bytes.length <= spareWhileBusyBytes) {
+      this.#spareBytes += bytes.length
+      this.#spare.get(bytes.length)?.push(bytes)
+    }
+    if (this.usedBytes === 0 && this.#spareBytes > spareAtRestBytes) this.#shrink()
+  }
+
+  #shrink(): void {
+    for (const [size, blocks] of this.#spare) {
+      while (this.#spareBytes > spareAtRestBytes && blocks.pop()) this.#spareBytes -= size
+    }
   }
 }
