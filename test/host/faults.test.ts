@@ -76,7 +76,7 @@ describe.skipIf(!hasNamespaces).each(['nftables', 'iptables'])('with %s, while i
     it('are named by status', async () => {
       const { stdout } = await world.host.run(world.program[0] ?? '', [...world.program.slice(1), 'status', '--json'])
       const [status] = JSON.parse(stdout) as [{ failed: Record<string, string>; intercepts: { service: string }[]; dns: { addresses: string[] }; counters: Record<string, number> }]
-      expect(Object.keys(status.failed).toSorted()).toEqual(expect.arrayContaining(['no name', 'of the host']))
+      expect(Object.keys(status.failed).toSorted()).toEqual(expect.arrayContaining(['no list', 'no name', 'no port', 'no protocol', 'of the host']))
       expect(status.intercepts.map(({ service }) => service)).toContain('good')
       expect(status.dns.addresses).toContain('udp://127.0.0.1:53')
       expect(status.counters['flows.opened']).toBeGreaterThan(0)
