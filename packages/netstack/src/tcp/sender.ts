@@ -67,7 +67,6 @@ export class Sender {
   #lastSentAt: Milliseconds = 0
   /** Where the last segment that was not full has ended. */
   #smallEnd: Seq | undefined
-  /** Since when the peer has not answered. */
   #unansweredSince: Milliseconds | undefined
 
   constructor(options: SenderOptions) {
@@ -111,9 +110,9 @@ export class Sender {
     return this.#persistBase === undefined ? Number.POSITIVE_INFINITY : this.#persistBase + this.#persistInterval
   }
 
-  /** How long the peer has answered nothing though it should have. */
-  unanswered(now: Milliseconds): Milliseconds {
-    return this.#unansweredSince === undefined ? 0 : now - this.#unansweredSince
+  /** Since when the peer answers nothing though it should; infinity if it does. */
+  get unansweredSince(): Milliseconds {
+    return this.#unansweredSince ?? Number.POSITIVE_INFINITY
   }
 
   write(chunk: Uint8Array, release: Release | undefined): void {
@@ -247,7 +246,9 @@ export class Sender {
       if (timer === 'reordering') recovery.reorderingExpired(this.next, now)
       else if (timer === 'probe') this.#probeDue = true
       else {
-        this.#unansweredSince ??= now
+        const { first } = recovery.sent
+        // A SYN is tried for three minutes of retransmissions (RFC 9293 3.8.3, MUST-23).
+        this.#unansweredSince ??= first && !first.syn ? first.sentAt : now
         this.timeouts += 1
         recovery.retransmissionExpired(this.next, now)
       }

@@ -209,7 +209,12 @@ export class TcpConnection implements SegmentOutput {
     if (this.#refusedUntil !== undefined) return this.#refusedUntil
     if (this.state === 'CLOSED') return this.#resetDue ? 0 : Number.POSITIVE_INFINITY
     const keepAliveAt = this.#activeKeepAlive?.wakeAt ?? Number.POSITIVE_INFINITY
-    return Math.min(this.#sender.timerAt, this.#receiver.acks.wakeAt, this.#timeWaitUntil, keepAliveAt)
+    return Math.min(this.#sender.timerAt, this.#giveUpAt, this.#receiver.acks.wakeAt, this.#timeWaitUntil, keepAliveAt)
+  }
+
+  /** RFC 9293 3.8.3: when a peer who answers nothing is given up. */
+  get #giveUpAt(): Milliseconds {
+    return this.#sender.unansweredSince + (this.established ? this.tunables.giveUpAfter : this.#settings.giveUpConnectAfter)
   }
 
   /** RFC 9293 3.10.7.3. */
@@ -404,11 +409,12 @@ export class TcpConnection implements SegmentOutput {
       this.#close()
       return true
     }
-    const patience = this.established ? this.tunables.giveUpAfter : this.#settings.giveUpConnectAfter
     const keepAlive = this.#activeKeepAlive
-    if (this.#sender.unanswered(now) >= patience || keepAlive?.isDead(now)) {
+    if (now >= this.#giveUpAt || keepAlive?.isDead(now)) {
+      // A peer that was only out of reach is to know, as with Linux. One whose data was never acknowledged hears when it speaks again.
+      if (keepAlive?.isDead(now)) this.#resetDue = { seq: this.#sender.next, withAck: true }
       this.#fail('timeout')
-      return true
+      return this.#sendReset(now)
     }
     const { timeouts } = this.#sender
     if (!this.#sender.transmit(this, now)) return false
@@ -424,7 +430,7 @@ export class TcpConnection implements SegmentOutput {
   }
 
   #reportTimeouts(now: Milliseconds): void {
-    this.reports.add({ kind: 'retransmissions', count: this.#sender.timeouts, since: this.#sender.unanswered(now) })
+    this.reports.add({ kind: 'retransmissions', count: this.#sender.timeouts, since: now - this.#sender.unansweredSince })
   }
 
   sendData(seq: Seq, length: number, syn: boolean, fin: boolean, now: Milliseconds): boolean {
