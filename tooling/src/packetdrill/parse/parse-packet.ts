@@ -73,7 +73,7 @@ function parseTcpOption(cursor: Cursor): ScriptTcpOption {
 }
 
 /** Bytes of options on the wire, without the padding at their end. */
-export function encodedBytes(options: readonly ScriptTcpOption[]): number {
+function encodedBytes(options: readonly ScriptTcpOption[]): number {
   const lengths = { nop: 1, eol: 1, sackOK: 2, mss: 4, wscale: 3, TS: 10 } as const
   return options.reduce((sum, option) => sum + (option.kind === 'sack' ? 2 + 8 * option.blocks.length : lengths[option.kind]), 0)
 }
