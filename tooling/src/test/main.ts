@@ -12,28 +12,35 @@ import { addCounts, countReport, countsLine, type Counts, type VitestReport } fr
 const words = process.argv.slice(2)
 const long = words.includes('--long')
 const wanted = words.filter((word) => !word.startsWith('-'))
-// Unit and fuzz tests first: what they find is cheapest to mend.
-const projects = wanted.length > 0 ? wanted : ['unit', 'fuzz', 'e2e', 'host', 'kills', 'interop']
+// Unit tests first: what they find is cheapest to mend. Kills mostly wait, and so run beside the fuzzing, which mostly computes.
+const stages = wanted.length > 0 ? wanted.map((project) => [project]) : [['unit'], ['fuzz', 'kills'], ['e2e'], ['host'], ['interop']]
 
 /** They measure speeds side by side and start many programs: one file at a time. */
 const alone = new Set(['e2e', 'host', 'kills', 'interop'])
 
 const scratch = mkdtempSync(join(tmpdir(), 'ziti-tunnel-test-'))
 
-async function runProject(project: string): Promise<Counts> {
+interface ProjectResult {
+  readonly project: string
+  readonly counts: Counts
+  readonly seconds: number
+}
+
+async function runProject(project: string): Promise<ProjectResult> {
   const file = join(scratch, `${project}.json`)
   const order = alone.has(project) ? ['--no-file-parallelism'] : []
   const reports = ['--reporter=dot', '--reporter=json', `--outputFile.json=${file}`]
-  const { ok } = await runStep(project, 'vitest', ['run', '--project', project, '--passWithNoTests', ...order, ...reports], {
+  // The star: unit tests are two projects, with and without a process for each file.
+  const { ok, seconds } = await runStep(project, 'vitest', ['run', '--project', `${project}*`, '--passWithNoTests', ...order, ...reports], {
     live: true,
     environment: long ? { TUNNEL_TEST_LONG: '1' } : {},
   })
   try {
     const counts = countReport(JSON.parse(readFileSync(file, 'utf8')) as VitestReport)
     // An error outside of any test (an unhandled rejection) fails the run without failing a test.
-    return ok || counts.failed > 0 ? counts : { ...counts, failed: 1 }
+    return { project, seconds, counts: ok || counts.failed > 0 ? counts : { ...counts, failed: 1 } }
   } catch {
-    return { passed: 0, failed: 1, skipped: 0 }
+    return { project, seconds, counts: { passed: 0, failed: 1, skipped: 0 } }
   }
 }
 
@@ -41,7 +48,12 @@ const counts: Counts[] = []
 if (wanted.length === 0) {
   for (const { ok } of await checkAll()) counts.push({ passed: ok ? 1 : 0, failed: ok ? 0 : 1, skipped: 0 })
 }
-for (const project of projects) counts.push(await runProject(project))
+const results: ProjectResult[] = []
+for (const stage of stages) results.push(...(await Promise.all(stage.map(runProject))))
+for (const result of results) {
+  counts.push(result.counts)
+  console.log(`${result.project.padEnd(8)}${countsLine(result.counts)}, ${result.seconds.toFixed(0)} s`)
+}
 rmSync(scratch, { recursive: true, force: true })
 
 const total = addCounts(counts)
