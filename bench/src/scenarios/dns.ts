@@ -2,6 +2,7 @@ import { execFileSync, spawnSync } from 'node:child_process'
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { median } from '../median.ts'
 import { startPart, type Part } from '../part.ts'
 import type { Figure } from '../table.ts'
 import type { Scenario } from './scenario.ts'
@@ -11,8 +12,6 @@ const seconds = 2
 const clients = [1, 8]
 
 const hasProgram = (name: string): boolean => spawnSync('sh', ['-c', `command -v ${name}`]).status === 0
-const median = (values: readonly number[]): number => values.toSorted((a, b) => a - b)[Math.floor(values.length / 2)] ?? 0
-
 interface Measured {
   readonly perSecond: number
   /** CPU of the server, microseconds a question. */

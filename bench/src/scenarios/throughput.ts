@@ -1,3 +1,4 @@
+import { median } from '../median.ts'
 import type { Figure } from '../table.ts'
 import { runClient, type Path } from '../world.ts'
 import type { Scenario } from './scenario.ts'
@@ -13,8 +14,6 @@ async function transfer(path: Path, kind: 'up' | 'down', connections: number, by
   const { seconds, cpuSeconds } = await runClient<{ seconds: number }>(path, { order: { kind, bytes }, connections })
   return { megabitsPerSecond: (bytes * 8) / 1e6 / seconds, cpuSecondsPerGigabyte: cpuSeconds === undefined ? undefined : cpuSeconds / (bytes / 1e9) }
 }
-
-const median = (values: readonly number[]): number => values.toSorted((a, b) => a - b)[Math.floor(values.length / 2)] ?? 0
 
 export async function medianTransfer(path: Path, kind: 'up' | 'down', connections: number): Promise<Transfer> {
   const [measured] = await transferInTurns([path], kind, connections)

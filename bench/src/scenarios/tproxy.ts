@@ -1,8 +1,9 @@
+import { median } from '../median.ts'
 import { runPart } from '../part.ts'
 import type { Figure } from '../table.ts'
 import { addressOf, type Path } from '../world.ts'
 import type { Scenario } from './scenario.ts'
-import { medianTransfer } from './throughput.ts'
+import { transferInTurns } from './throughput.ts'
 
 /** What interception may cost on top of a listener (issue 4). */
 const atMost = { target: { atMost: 1.1 } }
@@ -31,8 +32,8 @@ export const tproxy: Scenario = {
 
 async function compareTransfers(listener: Path, intercepted: Path, kind: 'up' | 'down', connections: number): Promise<Figure[]> {
   const label = `${kind}, ${connections} connection${connections > 1 ? 's' : ''}`
-  const plain = await medianTransfer(listener, kind, connections)
-  const taken = await medianTransfer(intercepted, kind, connections)
+  const [plain, taken] = await transferInTurns([listener, intercepted], kind, connections, { runs: 5 })
+  if (!plain || !taken) return []
   return [
     { name: `throughput ${intercepted.name}, ${label}`, value: taken.megabitsPerSecond, unit: 'Mbit/s' },
     { name: `CPU ${intercepted.name}, ${label}`, value: taken.cpuSecondsPerGigabyte ?? 0, unit: 's/GB' },
@@ -42,21 +43,25 @@ async function compareTransfers(listener: Path, intercepted: Path, kind: 'up' | 
 }
 
 async function compareConnections(listener: Path, intercepted: Path, atOnce: number): Promise<Figure[]> {
-  const plain = await connectMany(listener, atOnce)
-  const taken = await connectMany(intercepted, atOnce)
+  const runs: { plain: Opened; taken: Opened }[] = []
+  for (const path of [listener, intercepted]) await connectMany(path, atOnce, 300) // warms code
+  for (let run = 0; run < 3; run += 1) runs.push({ plain: await connectMany(listener, atOnce), taken: await connectMany(intercepted, atOnce) })
+  const cpu = median(runs.map(({ taken }) => taken.cpuMilliseconds))
   return [
-    { name: `connections ${intercepted.name}, ${atOnce} at once`, value: taken.perSecond, unit: '/s' },
-    { name: `CPU per connection ${intercepted.name}, ${atOnce} at once`, value: taken.cpuMilliseconds, unit: 'ms' },
-    { name: `ratio CPU per connection of tproxy to listener, ${atOnce} at once`, value: taken.cpuMilliseconds / plain.cpuMilliseconds, unit: '', ...atMost },
+    { name: `connections ${intercepted.name}, ${atOnce} at once`, value: median(runs.map(({ taken }) => taken.perSecond)), unit: '/s' },
+    { name: `CPU per connection ${intercepted.name}, ${atOnce} at once`, value: cpu, unit: 'ms' },
+    { name: `ratio CPU per connection of tproxy to listener, ${atOnce} at once`, value: cpu / median(runs.map(({ plain }) => plain.cpuMilliseconds)), unit: '', ...atMost },
   ]
 }
 
-async function connectMany(path: Path, atOnce: number): Promise<{ perSecond: number; cpuMilliseconds: number }> {
-  const rounds = 2000
-  const open = (count: number) => runPart<{ seconds: number }>('client', { ...addressOf(path), order: { kind: 'hello' }, connections: atOnce, rounds: count })
-  await open(300)
+interface Opened {
+  readonly perSecond: number
+  readonly cpuMilliseconds: number
+}
+
+async function connectMany(path: Path, atOnce: number, rounds = 1000): Promise<Opened> {
   const before = path.measured?.cpuSeconds() ?? 0
-  const { seconds } = await open(rounds)
+  const { seconds } = await runPart<{ seconds: number }>('client', { ...addressOf(path), order: { kind: 'hello' }, connections: atOnce, rounds })
   return { perSecond: rounds / seconds, cpuMilliseconds: (((path.measured?.cpuSeconds() ?? 0) - before) * 1000) / rounds }
 }
 

@@ -1,3 +1,4 @@
+import { median } from '../median.ts'
 import type { Figure } from '../table.ts'
 import { runClient, type Path, type TransparentTunneler, type World } from '../world.ts'
 import type { Scenario } from './scenario.ts'
@@ -63,8 +64,6 @@ async function transferOnce(path: Path, kind: 'up' | 'down', connections: number
   const [transfer] = await transferInTurns([path], kind, connections, { bytes: 256 * mebibyte, runs: 1 })
   return transfer ?? { megabitsPerSecond: 0, cpuSecondsPerGigabyte: undefined }
 }
-
-const median = (values: readonly number[]): number => values.toSorted((a, b) => a - b)[Math.floor(values.length / 2)] ?? 0
 
 function report(runs: readonly Run[]): Figure[] {
   const valueOf = (kind: Kind, name: string): number => median(runs.filter((run) => run.kind === kind && run.name === name).map(({ value }) => value))
