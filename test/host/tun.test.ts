@@ -94,7 +94,7 @@ describe.skipIf(!hasNamespaces)('with tun', () => {
       expect(await world.host.must('psql', '-h', 'db.ziti', '-U', 'postgres', '-Atc', 'select sum(i) from generate_series(1, 300000) i')).toBe('45000150000\n')
     })
 
-    it.each([['iperf.ziti', []], ['fd7a::1', ['-R']], ['10.203.0.1', ['-u', '-b', '20M', '-l', '1200']]] as const)('iperf3 to %s %j', async (place, more) => {
+    it.each([['iperf.ziti', []], ['fd7a::1', ['-R', '-P', '4']], ['10.203.0.1', ['-u', '-b', '20M', '-l', '1200']]] as const)('iperf3 to %s %j', async (place, more) => {
       const measure = async () => JSON.parse((await world.host.run('iperf3', ['-c', place, '-J', '-t', String(scaled(10, 1)), ...more])).stdout) as IperfReport
       let report = await measure()
       // It serves one after the other, and needs a moment between them.

@@ -8,6 +8,7 @@ import { helloBody, helloHeaders, parseHelloResult, type RouterHello } from './h
 import { LatencyProbe, probeTimeout } from './latency-probe.ts'
 import { PendingReplies, type Reply } from './pending-replies.ts'
 import { parseReason } from './reason.ts'
+import { ReceiveRoom } from './receive-room.ts'
 
 /** The byte stream below a channel: TLS in life, memory in tests. Its owner feeds `Channel.reader` and `Channel.lost`. */
 export interface ChannelTransport extends ByteSink {
@@ -74,6 +75,8 @@ export class Channel {
   readonly writer: FrameWriter
   readonly reader: FrameReader
   readonly connections = new ConnectionTable()
+  /** For circuits that are not read, while others are. */
+  readonly receiveRoom = new ReceiveRoom()
   readonly stats: ChannelStats = noStats()
   readonly #options: ChannelOptions
   readonly #pending: PendingReplies

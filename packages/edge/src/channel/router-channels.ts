@@ -170,6 +170,9 @@ function leastBusy(channels: readonly Channel[]): Channel | undefined {
 function busier(left: Channel, right: Channel): boolean {
   const [leftStalls, rightStalls] = [left, right].map((channel) => channel.readingPaused || channel.full || channel.silent)
   if (leftStalls !== rightStalls) return leftStalls === true
+  // One of its circuits is not read: it may stall soon.
+  const [leftFills, rightFills] = [left, right].map(({ receiveRoom }) => receiveRoom.used > 0)
+  if (leftFills !== rightFills) return leftFills === true
   if (left.connections.size !== right.connections.size) return left.connections.size > right.connections.size
   return left.unsentBytes > right.unsentBytes
 }

@@ -4,6 +4,7 @@ import { beforeAll, describe, expect, it } from 'vitest'
 import { Channel } from '../channel/channel.ts'
 import { joinChannels, MemoryTransport } from '../testing/memory-transport.ts'
 import { ScriptedRouter } from '../testing/scripted-router.ts'
+import { sharedReceiveBytes } from '../channel/receive-room.ts'
 import { fromHex, frameVectors } from '../testing/vectors.ts'
 import { encodeUint32, HeaderId, loadCrypto, type Crypto } from '../wire.ts'
 import { Circuit, receiveLimitBytes } from './circuit.ts'
@@ -161,6 +162,35 @@ describe('a paused receiver', () => {
     await settled()
     expect(router.readingPaused).toBe(false)
     expect(heard.reduce((sum, { length }) => sum + length, 0)).toBe(receiveLimitBytes + 1)
+  })
+
+  it('beside others keeps more, up to the room of the channel, and gives it back', async () => {
+    const { router, circuit, connId, attach, heard, settled } = await scripted()
+    const { channel } = router
+    channel.connections.allocate(new Connection({ channel, slabs: new PlaintextSlabs(), crypto }))
+    circuit.pause()
+    attach()
+    const body = new Uint8Array(1024 * 1024)
+    for (let sent = 0; sent < receiveLimitBytes + sharedReceiveBytes; sent += body.length) router.gives({ type: 'Data', connId }, [], body)
+    expect([router.readingPaused, channel.receiveRoom.used]).toEqual([false, sharedReceiveBytes])
+    router.gives({ type: 'Data', connId, text: '!' })
+    expect(router.readingPaused).toBe(true)
+    circuit.resume()
+    await settled()
+    expect([router.readingPaused, channel.receiveRoom.used]).toEqual([false, 0])
+    expect(heard.reduce((sum, { length }) => sum + length, 0)).toBe(receiveLimitBytes + sharedReceiveBytes + 1)
+  })
+
+  it('gives all of that room back when it is reset', async () => {
+    const { router, circuit, connId, attach } = await scripted()
+    const { channel } = router
+    channel.connections.allocate(new Connection({ channel, slabs: new PlaintextSlabs(), crypto }))
+    circuit.pause()
+    attach()
+    for (let count = 0; count < 6; count += 1) router.gives({ type: 'Data', connId }, [], new Uint8Array(1024 * 1024))
+    expect(channel.receiveRoom.used).toBe(5 * 1024 * 1024)
+    circuit.reset(new CodedError('test.over', 'enough'))
+    expect(channel.receiveRoom.used).toBe(0)
   })
 
   it('lets the channel go when it is reset', async () => {

@@ -6,7 +6,10 @@ import { isOrderlyClose } from './close-reason.ts'
 import { parseMultipart } from './multipart.ts'
 import { ReceiveQueue } from './receive-queue.ts'
 
-/** Received bytes kept for a paused flow. Beyond, its whole channel stops reading until half of them are taken. */
+/**
+ * Received bytes kept for a paused flow; more where others share its channel, out of the channel's `receiveRoom`. Beyond, the
+ * whole channel stops reading until half of them are taken.
+ */
 export const receiveLimitBytes = 1024 * 1024
 
 interface Closing {
@@ -31,6 +34,8 @@ export class Circuit implements Flow {
   #closeTold = false
   #full: 'no' | 'told' | 'one-more' = 'no'
   #queued = 0
+  /** What the queue has of the channel's `receiveRoom`. */
+  #borrowed = 0
   #lateSends = 0
 
   constructor(connection: Connection, info: FlowInfo) {
@@ -74,7 +79,7 @@ export class Circuit implements Flow {
     if (this.#closeTold || (this.#closing && !this.#closing.afterData)) return
     this.#connection.reset(error.code)
     this.#closing = { error, afterData: false }
-    this.#queue.clear()
+    this.#discard()
     this.#advanceSoon()
   }
 
@@ -137,7 +142,7 @@ export class Circuit implements Flow {
       peerClosed: (reason) => this.#peerClosed(reason),
       failed: (error) => {
         this.#closing = { error, afterData: false }
-        this.#queue.clear()
+        this.#discard()
         this.#advanceSoon()
       },
     }
@@ -155,7 +160,28 @@ export class Circuit implements Flow {
   #receive(chunk: Uint8Array, hold: Hold): void {
     if (this.#handler && !this.#paused && this.#queue.empty) return this.#handler.data(chunk, hold)
     this.#queue.push(chunk)
-    if (this.#queue.bytes > receiveLimitBytes) this.#connection.channel.holdReading(this.#connection)
+    if (!this.#hasPlace()) this.#connection.channel.holdReading(this.#connection)
+  }
+
+  #hasPlace(): boolean {
+    const { connections, receiveRoom } = this.#connection.channel
+    const beyond = Math.max(0, this.#queue.bytes - receiveLimitBytes)
+    if (beyond <= this.#borrowed) return true
+    if (connections.size < 2 || !receiveRoom.change(this.#borrowed, beyond)) return false
+    this.#borrowed = beyond
+    return true
+  }
+
+  #giveBack(): void {
+    const beyond = Math.max(0, this.#queue.bytes - receiveLimitBytes)
+    if (beyond >= this.#borrowed) return
+    this.#connection.channel.receiveRoom.change(this.#borrowed, beyond)
+    this.#borrowed = beyond
+  }
+
+  #discard(): void {
+    this.#queue.clear()
+    this.#giveBack()
   }
 
   #peerClosed(reason: string): void {
@@ -191,6 +217,7 @@ export class Circuit implements Flow {
     while (!this.#paused) {
       const chunk = this.#queue.shift()
       if (chunk === undefined) break
+      this.#giveBack()
       if (this.#queue.bytes <= receiveLimitBytes / 2) this.#connection.channel.releaseReading(this.#connection)
       handler.data(chunk, holdCollected)
     }
