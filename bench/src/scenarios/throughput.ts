@@ -15,7 +15,7 @@ async function transfer(path: Path, kind: 'up' | 'down', connections: number, by
   return { megabitsPerSecond: (bytes * 8) / 1e6 / seconds, cpuSecondsPerGigabyte: cpuSeconds === undefined ? undefined : cpuSeconds / (bytes / 1e9) }
 }
 
-export async function medianTransfer(path: Path, kind: 'up' | 'down', connections: number): Promise<Transfer> {
+async function medianTransfer(path: Path, kind: 'up' | 'down', connections: number): Promise<Transfer> {
   const [measured] = await transferInTurns([path], kind, connections)
   if (measured === undefined) throw new Error('nothing was measured')
   return measured
