@@ -174,6 +174,15 @@ describe('loss without SACK (RFC 5681, RFC 6582)', () => {
 })
 
 describe('timeout', () => {
+  it('teaches nothing about the round trip: what was sent once and comes with it has waited behind the gap (RFC 6298 3)', () => {
+    const talk = tenInFlight({ mss, peerMss: mss })
+    const before = talk.connection.roundTrip
+    talk.passes(1_000)
+    expect(talk.takeSent().map(({ seq }) => seq)).toContain(101)
+    talk.gets({ seq: 1, ack: 10_101 })
+    expect([before, talk.connection.roundTrip]).toEqual([100, 100])
+  })
+
   it('sends the first segment again, and waits twice as long each time (RFC 6298 5.4, 5.5)', () => {
     const talk = Talk.established({ mss, peerMss: mss })
     talk.writes('lost')

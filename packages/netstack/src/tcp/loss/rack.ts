@@ -40,8 +40,9 @@ export class Rack implements DeliveryObserver {
   #widenedFor = widenedRecoveries
   #duplicateRound: Seq | undefined
   #context: AckContext = { now: 0, echoedAt: undefined, duplicateReported: false }
-  /** Round trip of the segment acknowledged last that was sent once only. */
-  sample: Milliseconds | undefined
+  /** Round trip of the segment acknowledged last. */
+  #sample: Milliseconds | undefined
+  #resentArrived = false
 
   constructor(rtt: RttEstimator, start: Seq) {
     this.#rtt = rtt
@@ -52,14 +53,24 @@ export class Rack implements DeliveryObserver {
   /** An ACK is about to be worked through. */
   begin(context: AckContext): void {
     this.#context = context
-    this.sample = undefined
+    this.#sample = undefined
+    this.#resentArrived = false
+  }
+
+  /**
+   * What this ACK tells of the round trip. Nothing where it acknowledges something that was sent twice (Karn's rule): what was sent once and comes with it has
+   * waited behind the gap for all the time that the gap took.
+   */
+  get sample(): Milliseconds | undefined {
+    return this.#resentArrived ? undefined : this.#sample
   }
 
   /** RFC 8985 6.2, steps 2 and 3, for one segment. */
   delivered(segment: SentSegment): void {
     const { now, echoedAt } = this.#context
     const roundTrip = now - segment.sentAt
-    if (!segment.retransmitted) this.sample = roundTrip
+    this.#sample = roundTrip
+    this.#resentArrived ||= segment.retransmitted
     if (seqLess(this.#highest, segment.end)) this.#highest = segment.end
     else if (!segment.retransmitted && seqLess(segment.end, this.#highest)) this.#reorderingSeen = true
     // This may acknowledge the first transmission, not the second: then nothing is known of the second.
