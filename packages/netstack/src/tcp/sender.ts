@@ -60,6 +60,8 @@ export class Sender {
   #finQueued = false
   #finSent = false
   #probeDue = false
+  /** The first segment goes again, whatever else may be in flight (RFC 6298 5.4). */
+  #firstDue = false
   #persistDue = false
   /** Since when there is something to send, nothing in flight, and no window for it. */
   #persistBase: Milliseconds | undefined
@@ -68,6 +70,7 @@ export class Sender {
   /** Where the last segment that was not full has ended. */
   #smallEnd: Seq | undefined
   #unansweredSince: Milliseconds | undefined
+  #answeredAt: Milliseconds = 0
 
   constructor(options: SenderOptions) {
     const start = options.initialSequence
@@ -162,7 +165,10 @@ export class Sender {
       first !== undefined &&
       (seqLessOrEqual(first.end, ack) || (second !== undefined && seqLessOrEqual(second.start, first.start) && seqLessOrEqual(first.end, second.end)))
     // Whoever closes the window, or shrinks it over what is in flight, and answers is alive (RFC 9293 3.8.6.1, MUST-37, SHLD-17).
-    if (advanced || this.window === 0 || seqLess(seqAdd(ack, this.window), this.next)) this.#unansweredSince = undefined
+    if (advanced || this.window === 0 || seqLess(seqAdd(ack, this.window), this.next)) {
+      this.#unansweredSince = undefined
+      this.#answeredAt = now
+    }
     if (advanced) {
       this.una = ack
       this.timeouts = 0
@@ -248,9 +254,10 @@ export class Sender {
       else {
         const { first } = recovery.sent
         // A SYN is tried for three minutes of retransmissions (RFC 9293 3.8.3, MUST-23).
-        this.#unansweredSince ??= first && !first.syn ? first.sentAt : now
+        this.#unansweredSince ??= first && !first.syn ? Math.max(first.sentAt, this.#answeredAt) : now
         this.timeouts += 1
         recovery.retransmissionExpired(this.next, now)
+        this.#firstDue = true
       }
     } else if (this.#persistBase !== undefined && now >= this.#persistBase + this.#persistInterval) {
       this.#unansweredSince ??= now
@@ -280,12 +287,13 @@ export class Sender {
     const { recovery } = this
     for (let segment = recovery.sent.nextLost; segment; segment = recovery.sent.nextLost) {
       const pipe = recovery.inFlight(this.next)
-      // With nothing in flight one segment may always go: else no ACK would ever come.
-      if (pipe > 0 && pipe + Math.min(segment.length, this.#mss) > recovery.windowBytes) return true
+      // One segment may always go with nothing in flight, and after a timeout (RFC 6298 5.4): else no ACK would ever come.
+      if (pipe > 0 && !this.#firstDue && pipe + Math.min(segment.length, this.#mss) > recovery.windowBytes) return true
       const largest = Math.min(this.#largestSegment, this.#wholeSegments(recovery.windowBytes - pipe))
       if (segment.length > largest) recovery.sent.split(segment, seqAdd(segment.seq, largest))
       if (!this.#resend(segment, output, now)) return false
       recovery.resent(segment, now)
+      this.#firstDue = false
     }
     return true
   }

@@ -225,7 +225,7 @@ export class LossRecovery {
       this.reductions += 1
       this.#beginUndo()
     }
-    this.#rack.markAfterTimeout(this.sent, window, now)
+    this.#rack.markAfterTimeout(this.sent, window, now, this.#sackPermitted)
     this.#phase = 'timeout'
     this.#uncounted = 0
     this.#rate = undefined

@@ -122,11 +122,11 @@ export class Rack implements DeliveryObserver {
     this.#widenedFor = widenedRecoveries
   }
 
-  /** RFC 8985 6.3: the retransmission timer has expired. */
-  markAfterTimeout(sent: SentSegments, window: Milliseconds, now: Milliseconds): void {
+  /** RFC 8985 6.3: the retransmission timer has expired. Where no SACK will tell of further gaps, all is held for lost (RFC 5681 3.1). */
+  markAfterTimeout(sent: SentSegments, window: Milliseconds, now: Milliseconds, sackPermitted: boolean): void {
     const { first } = sent
     if (first) sent.markLost(first)
-    for (let segment = sent.oldest; segment && segment.sentAt + this.#roundTrip + window <= now; ) {
+    for (let segment = sent.oldest; segment && (!sackPermitted || segment.sentAt + this.#roundTrip + window <= now); ) {
       const { newer }: SentSegment = segment
       sent.markLost(segment)
       segment = newer
