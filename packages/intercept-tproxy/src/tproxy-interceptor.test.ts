@@ -2,7 +2,7 @@ import { createSocket } from 'node:dgram'
 import { once } from 'node:events'
 import { connect, createServer, type AddressInfo, type Socket } from 'node:net'
 import { connectMarked, ownMark } from '@tunnel/linux'
-import { afterEach, beforeAll, describe, expect, it } from 'vitest'
+import { afterEach, beforeAll, describe, expect, it, vi } from 'vitest'
 import { addNeighbour, type Neighbour } from './testing-host/neighbour.ts'
 import { client, openWorld, type World } from './testing-host/interceptor-world.ts'
 import { enterOwnNetwork, ip, noNetwork, ownAddress, run } from './testing-host/own-network.ts'
@@ -209,6 +209,26 @@ describe.skipIf(noNetwork)('in a network of its own', () => {
         return tproxy.stats.lingeringFlows === 0
       })
       socket.close()
+    })
+
+    it('does not look at its routes after removals of its own, but after those of somebody else', async () => {
+      const { tproxy, clock, host } = await world({ firewall })
+      const [web, db] = [wanted('web', { to: '203.0.113.5', ports: 80 }), wanted('db', { to: '203.0.113.6', ports: 80 })]
+      await tproxy.apply(tableOf(web, db))
+      const looks = vi.spyOn(host, 'hold')
+      const look = async (): Promise<number> => {
+        // What the kernel tells comes by the event loop.
+        await new Promise((resolve) => setTimeout(resolve, 20))
+        looks.mockClear()
+        clock.advance(200)
+        await tproxy.apply(tableOf(web))
+        return looks.mock.calls.length
+      }
+      await tproxy.apply(tableOf(web))
+      expect(await look()).toBe(0)
+      ip('route add 198.51.100.0/24 dev lo table 4242')
+      ip('route flush table 4242')
+      expect(await look()).toBe(1)
     })
 
     it('notices and repairs what somebody else removes', async () => {

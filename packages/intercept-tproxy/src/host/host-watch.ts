@@ -35,7 +35,7 @@ export class HostWatch {
   }
 
   #heard(events: readonly NetworkEvent[]): void {
-    const foreign = events.filter(({ own }) => !own)
+    const foreign = events.filter((event) => !isOurDoing(event))
     if (foreign.length === 0) return
     this.#removed ||= foreign.some(mayRemoveRoutes)
     this.#cancelGathering ??= this.#options.clock.after(gathering, () => {
@@ -52,6 +52,11 @@ export class HostWatch {
       this.#options.onInterval()
     })
   }
+}
+
+/** Routes and rules are changed by us alone; an address of ours (the resolver's link) is one more that this host has. */
+function isOurDoing({ own, kind }: NetworkEvent): boolean {
+  return own && (kind === 'route' || kind === 'rule')
 }
 
 const loopbackIndex = 1

@@ -32,6 +32,7 @@ import {
   parseMessages,
   type NetlinkMessage,
 } from './message.ts'
+import { portClosed, portOpened } from './own-ports.ts'
 
 /** A conversation with one netlink family, synchronous: the kernel answers within the call that asks. */
 export interface NetlinkSocket {
@@ -58,6 +59,7 @@ const receiveBufferBytes = 16 << 20
 /** No single answer is longer: the kernel builds lists in pieces of at most 32 KiB, and a rule with its comment is shorter. */
 const answerMaxBytes = 1 << 18
 const dumpAttempts = 8
+const routeProtocol = 0
 const { ENOBUFS, EINTR, EAGAIN, EMSGSIZE } = constants.errno
 const noAnswer: Acknowledgement = { errno: constants.errno.ETIMEDOUT, text: 'the kernel did not answer' }
 
@@ -73,7 +75,7 @@ export function openNetlink(protocol: number): NetlinkSocket {
     checked(libc().bind(fd, address, address.length), 'bind', doing)
     const length = new Uint8Array([address.length, 0, 0, 0])
     checked(libc().getsockname(fd, address, length), 'getsockname', doing)
-    return new FfiNetlinkSocket(fd, new DataView(address.buffer).getUint32(4, true))
+    return new FfiNetlinkSocket(fd, protocol, new DataView(address.buffer).getUint32(4, true))
   })
 }
 
@@ -88,14 +90,18 @@ const tooLarge = (bytes: number): string => `this container may not use so large
 class FfiNetlinkSocket implements NetlinkSocket {
   readonly fd: number
   readonly port: number
+  readonly #protocol: number
   #closed = false
   #sequence = 0
   #sendBufferBytes = 0
   readonly #answer = new Uint8Array(answerMaxBytes)
 
-  constructor(fd: number, port: number) {
+  constructor(fd: number, protocol: number, port: number) {
     this.fd = fd
     this.port = port
+    this.#protocol = protocol
+    // Each protocol numbers its ports for itself.
+    if (protocol === routeProtocol) portOpened(port)
   }
 
   request(type: number, flags: number, payload: Uint8Array): Uint8Array[] {
@@ -126,6 +132,7 @@ class FfiNetlinkSocket implements NetlinkSocket {
     if (this.#closed) return
     this.#closed = true
     libc().close(this.fd)
+    if (this.#protocol === routeProtocol) portClosed(this.port)
   }
 
   #exchange(messages: Uint8Array, count: number): (Acknowledgement | undefined)[] {

@@ -15,6 +15,7 @@ import { errno, libc } from '../ffi/libc.ts'
 import { pollDescriptor } from '../ffi/poll.ts'
 import { RTM_DELADDR, RTM_DELLINK, RTM_NEWADDR, RTM_NEWLINK } from './link.ts'
 import { parseMessages, type NetlinkMessage } from './message.ts'
+import { followPorts, isOwnPort } from './own-ports.ts'
 import { RTM_DELROUTE, RTM_NEWROUTE } from './route.ts'
 import { RTM_DELRULE, RTM_NEWRULE } from './rule.ts'
 
@@ -22,7 +23,7 @@ export interface NetworkEvent {
   /** `lost`: events were dropped, anything may have changed. */
   readonly kind: 'route' | 'rule' | 'address' | 'link' | 'lost'
   readonly removed: boolean
-  /** Made through the route control that watches. */
+  /** Made by this program: through any of its route controls, or by a host state. */
   readonly own: boolean
   /** Of a link: which. `lo` is 1 in every network namespace. */
   readonly index?: number
@@ -44,8 +45,8 @@ const bufferBytes = 1 << 16
 /** One turn reads no more: a flood of changes does not stop the program. */
 const datagramsPerTurn = 256
 
-/** Follows what the kernel tells of changes to the network. `ownPort` is the netlink port whose changes are `own`. */
-export function watchNetwork(ownPort: number, changed: (events: readonly NetworkEvent[]) => void): { close(): void } {
+/** Follows what the kernel tells of changes to the network. */
+export function watchNetwork(changed: (events: readonly NetworkEvent[]) => void): { close(): void } {
   const fd = openWatch()
   const buffer = new Uint8Array(bufferBytes)
   let planned = false
@@ -53,19 +54,24 @@ export function watchNetwork(ownPort: number, changed: (events: readonly Network
   const drain = (): void => {
     planned = false
     if (closed) return
-    const events = readEvents(fd, buffer, ownPort)
+    const { events, whole } = readEvents(fd, buffer, (port) => isOwnPort(port, ports))
+    // The kernel tells of a change before the socket that made it can close.
+    if (whole) ports.closed.clear()
     if (events.length > 0) changed(events)
   }
-  const poll = pollDescriptor(fd, 'readable', () => {
+  const plan = (): void => {
     if (planned) return
     planned = true
     setImmediate(drain)
-  })
+  }
+  const ports = followPorts(plan)
+  const poll = pollDescriptor(fd, 'readable', plan)
   poll.unref()
   return {
     close: () => {
       if (closed) return
       closed = true
+      ports.stop()
       poll.close()
       libc().close(fd)
     },
@@ -84,13 +90,19 @@ function openWatch(): number {
   })
 }
 
-function readEvents(fd: number, buffer: Uint8Array, ownPort: number): NetworkEvent[] {
+interface Reading {
+  readonly events: readonly NetworkEvent[]
+  /** Nothing is left to read. */
+  readonly whole: boolean
+}
+
+function readEvents(fd: number, buffer: Uint8Array, isOwn: (port: number) => boolean): Reading {
   const events: NetworkEvent[] = []
   for (let count = 0; count < datagramsPerTurn; count++) {
     const length = libc().recv(fd, buffer, buffer.length, MSG_DONTWAIT | MSG_TRUNC)
     if (length < 0) {
       const number = errno()
-      if (number === constants.errno.EAGAIN) break
+      if (number === constants.errno.EAGAIN) return { events, whole: true }
       if (number !== constants.errno.ENOBUFS && number !== constants.errno.EINTR) throw callError('watch the network settings', 'recv', number)
       if (number === constants.errno.ENOBUFS) events.push({ kind: 'lost', removed: false, own: false })
       continue
@@ -98,17 +110,17 @@ function readEvents(fd: number, buffer: Uint8Array, ownPort: number): NetworkEve
     const messages = length <= buffer.length ? parseMessages(buffer.subarray(0, length)) : undefined
     if (!messages) events.push({ kind: 'lost', removed: false, own: false })
     for (const message of messages ?? []) {
-      const event = toEvent(message, ownPort)
+      const event = toEvent(message, isOwn)
       if (event) events.push(event)
     }
   }
-  return events
+  return { events, whole: false }
 }
 
-function toEvent(message: NetlinkMessage, ownPort: number): NetworkEvent | undefined {
+function toEvent(message: NetlinkMessage, isOwn: (port: number) => boolean): NetworkEvent | undefined {
   const event = kinds[message.type]
   if (!event) return undefined
   const { payload, port } = message
   const index = event.kind === 'link' && payload.length >= 8 ? new DataView(payload.buffer, payload.byteOffset).getInt32(4, true) : undefined
-  return { ...event, own: port === ownPort, ...(index !== undefined && { index }) }
+  return { ...event, own: isOwn(port), ...(index !== undefined && { index }) }
 }

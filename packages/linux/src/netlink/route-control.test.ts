@@ -244,6 +244,19 @@ describe.skipIf(noNetwork)('route control', () => {
       expect(seen).toHaveLength(count)
     })
 
+    it('knows what this program changes by other ways, until it has done so', async () => {
+      const seen: NetworkEvent[] = []
+      const watch = control.watch((events) => seen.push(...events))
+      const other = openRouteControl()
+      const here = { family: 4, priority: 6, table: 7 } as const
+      other.addRule(here)
+      other.close()
+      await expect.poll(() => seen).toEqual([{ kind: 'rule', removed: false, own: true }])
+      run('ip', 'rule', 'del', 'pref', '6')
+      await expect.poll(() => seen[1]).toEqual({ kind: 'rule', removed: true, own: false })
+      watch.close()
+    })
+
     it('says that it lost count when there is too much at once', async () => {
       const seen: NetworkEvent[] = []
       const watch = control.watch((events) => seen.push(...events))

@@ -63,7 +63,7 @@ export interface RouteControl {
   addresses(): LinkAddress[]
   addAddress(address: LinkAddress): void
   removeAddress(address: LinkAddress): void
-  /** Calls, at most once a turn, with what anybody changed; `own` marks changes made through this object. Keeps no process alive. */
+  /** Calls, at most once a turn, with what anybody changed; `own` marks changes that this program made. Keeps no process alive. */
   watch(changed: (events: readonly NetworkEvent[]) => void): { close(): void }
   close(): void
 }
@@ -176,7 +176,7 @@ class NetlinkRouteControl implements RouteControl {
   }
 
   watch(changed: (events: readonly NetworkEvent[]) => void): { close(): void } {
-    const watch = watchNetwork(this.#netlink.port, changed)
+    const watch = watchNetwork(changed)
     this.#watches.add(watch)
     return watch
   }
