@@ -42,12 +42,12 @@ beforeAll(() => {
 })
 
 describe.skipIf(noNetwork)('the TCP of the kernel and ours, over a wire', () => {
-  it.concurrent.for(impairments)('%s: both ways, with half-close, all arrives', { timeout: 60_000 }, async ([, faults, bytes], test) => {
+  it.concurrent.for(impairments)('%s: both ways, with half-close, all arrives', { timeout: 180_000 }, async ([, faults, bytes], test) => {
     const whole = sha256Of(bytes)
     expect(await exchange(openStack(test, { faults }), bytes)).toEqual([whole, whole])
   })
 
-  it.concurrent.for(mtus)('in packets of up to %i bytes', { timeout: 60_000 }, async (mtu, test) => {
+  it.concurrent.for(mtus)('in packets of up to %i bytes', { timeout: 180_000 }, async (mtu, test) => {
     const behind = openStack(test, { mtu })
     const whole = sha256Of(megabyte)
     for (const family of mtu < 1280 ? ([4] as const) : ([4, 6] as const)) expect(await exchange(behind, megabyte, family)).toEqual([whole, whole])
