@@ -228,7 +228,7 @@ export class Sender {
     const taken = this.#sendAll(output, now)
     this.recovery.transmitted(this.next)
     this.#armPersist(taken, now)
-    this.recovery.arm()
+    this.recovery.arm(now)
     return taken
   }
 

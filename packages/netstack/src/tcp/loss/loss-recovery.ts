@@ -190,8 +190,8 @@ export class LossRecovery {
     this.#congestion.recovered()
   }
 
-  /** Sets the timer for what is in flight. */
-  arm(): void {
+  /** Sets the timer for what is in flight. `past`: nothing rings before it, nor then; what would have, because the path has shrunk, rings soon. */
+  arm(past: Milliseconds = Number.NEGATIVE_INFINITY): void {
     const retransmissionAt = this.#retransmissionBase + this.rtt.timeout
     if (this.sent.count === 0) this.#setTimer('none', Number.POSITIVE_INFINITY)
     else if (this.#reorderingAt !== undefined) this.#setTimer('reordering', this.#reorderingAt)
@@ -199,6 +199,7 @@ export class LossRecovery {
       const probeAt = this.#probeBase + this.#rack.probeTimeout(seqDiff(this.sent.last?.end ?? this.#una, this.#una), this.#mss)
       this.#setTimer('probe', Math.min(probeAt, retransmissionAt))
     } else this.#setTimer('retransmission', retransmissionAt)
+    if (this.timerAt <= past) this.timerAt = past + 1
   }
 
   /** The reordering window is over: what has not come by now is lost. */
