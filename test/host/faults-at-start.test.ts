@@ -41,8 +41,8 @@ describe.skipIf(!hasNamespaces)('a start', () => {
     return tunneler
   }
 
-  async function echoes(place = 'web.ziti:7'): Promise<void> {
-    expect((await world.host.run('socat', ['-t', '5', '-', `TCP4:${place}`], { input: place })).stdout).toBe(place)
+  async function echoes(place = 'web.ziti:7', by = 'TCP4'): Promise<void> {
+    expect((await world.host.run('socat', ['-t', '5', '-', `${by}:${place}`], { input: place })).stdout).toBe(place)
   }
 
   const withoutNetAdmin = ['setpriv', '--bounding-set', '-net_admin', '--inh-caps', '-net_admin', '--']
@@ -169,12 +169,20 @@ describe.skipIf(!hasNamespaces)('a start', () => {
       const ruleset = await world.host.must('nft', 'list', 'ruleset')
       for (const chain of ['NF-INTERCEPT', 'NF-INTERCEPT-2']) expect(ruleset).toContain(`chain ${chain} {`)
       expect(await world.host.must('ip', 'rule', 'show')).toMatch(/^101:/m)
-      await Promise.all(['web.ziti:7', 'second.ziti:7', '10.200.0.80:7', '10.205.0.1:7'].map(echoes))
+      await Promise.all(['web.ziti:7', 'second.ziti:7', '10.200.0.80:7', '10.205.0.1:7'].map((place) => echoes(place)))
       const { stdout } = await finish(['status'])
       expect(stdout.match(/^ziti-tunnel \S+ run, pid \d+, running/gm)).toHaveLength(2)
       await second.stop()
       expect(dumpDifference(alone, await dumpHost(world.host))).toEqual([])
       await echoes()
+    })
+
+    it('`tun` has ranges of its own for names, of IPv4 and IPv6, and says so', async () => {
+      await start('tun', '--configure-resolver', world.identity).line(/adding web\.ziti/)
+      const second = start('tun', '--resolver', 'file:///etc/hosts', identity)
+      await second.line(/names have addresses of 198\.18\.0\.0\/15 and fd7a:6974:6902::\/64 instead/)
+      await second.line(/adding second\.ziti/)
+      await Promise.all(['web.ziti', 'second.ziti'].flatMap((name) => [echoes(`${name}:7`), echoes(`${name}:7`, 'TCP6')]))
     })
 
     it('leaves the resolver to that one, and says what to do', async () => {

@@ -6,6 +6,8 @@ export const defaultIp4Range = '100.64.0.1/10'
 export const otherIp4Range = '198.18.0.1/15'
 /** A unique local range (RFC 4193) with the letters of `ziti` in it: the same on every host, so that addresses are the same. */
 export const defaultIp6Range = 'fd7a:6974:6900::/64'
+/** Taken where others have the default one. (What lies between is inside networks of commands.) */
+export const otherIp6Range = 'fd7a:6974:6902::/64'
 
 /** The value of `--dnsSvcIpRange`. A pool with room for a handful of names at least. */
 export function parseIp4Range(text: string): string {

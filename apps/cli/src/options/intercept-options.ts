@@ -25,6 +25,7 @@ export interface InterceptOptions {
   /** By the command line: it is kept, whoever else has addresses in it. */
   readonly ip4RangeGiven: boolean
   readonly ip6Range: string | undefined
+  readonly ip6RangeGiven: boolean
   /** Whole URLs. Empty: none were named. */
   readonly upstreams: readonly string[]
   readonly upstreamMode: UpstreamMode
@@ -129,12 +130,14 @@ export function readInterceptOptions(program: Command): InterceptOptions {
   }
   const upstreams = (options.dnsUpstream as readonly string[] | undefined) ?? []
   checkLoop(upstreams, resolver)
+  const ip6Choice = options.dnsSvcIp6Range as { range: string | undefined } | undefined
   return {
     resolver,
     resolverNamed: options.resolver !== undefined,
     ip4Range: (options.dnsSvcIpRange as string | undefined) ?? defaultIp4Range,
     ip4RangeGiven: options.dnsSvcIpRange !== undefined,
-    ip6Range: options.dnsSvcIp6Range === undefined ? defaultIp6Range : (options.dnsSvcIp6Range as { range: string | undefined }).range,
+    ip6Range: ip6Choice ? ip6Choice.range : defaultIp6Range,
+    ip6RangeGiven: ip6Choice !== undefined,
     upstreams,
     upstreamMode: (options.dnsUpstreamMode as UpstreamMode | undefined) ?? 'parallel',
     unanswerable:
