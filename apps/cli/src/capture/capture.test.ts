@@ -117,7 +117,7 @@ describe('capture, of a program that runs', () => {
     const servers = await Promise.all(['71.pcap', '72.pcap'].map((name) => openCaptureServer(join(status, name), tap)))
     writeFileSync(join(status, '73.sock'), '')
     await expect(findInstance(session, undefined)).rejects.toMatchObject({ code: 'capture.several', message: expect.stringContaining('--pid 71 or --pid 72') })
-    expect(await findInstance(session, 72)).toBe(join(status, '72.pcap'))
+    expect(await findInstance(session, 72)).toEqual({ path: join(status, '72.pcap'), pid: '72' })
     for (const server of servers) server.close()
     expect(readdirSync(status)).toEqual(['73.sock'])
   })

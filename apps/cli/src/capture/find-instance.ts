@@ -3,24 +3,27 @@ import { createConnection } from 'node:net'
 import { join } from 'node:path'
 import { CodedError } from '@tunnel/flow'
 import type { Session } from '../session.ts'
-import { statusDirectoryOf } from '../status/status-directory.ts'
+import { statusDirectoryOf, whoElse } from '../status/status-directory.ts'
 
 /** Beside each status socket of a program that has a stack. */
 export const captureEnding = '.pcap'
 
-/** The capture socket of the one program that is meant. Throws `capture.none` and `capture.several`. */
-export async function findInstance(session: Session, pid: number | undefined): Promise<string> {
+/** The capture socket of the one program that is meant, and its pid. Throws `capture.none` and `capture.several`. */
+export async function findInstance(session: Session, pid: number | undefined): Promise<{ path: string; pid: string }> {
   const directory = statusDirectoryOf(session)
   const found = directory === undefined ? [] : await instancesIn(directory)
-  const fitting = pid === undefined ? found : found.filter((name) => name.split('-')[0] === String(pid))
+  const fitting = pid === undefined ? found : found.filter((name) => pidOf(name) === String(pid))
   const [one] = fitting
   if (directory === undefined || one === undefined) {
     const where = directory === undefined ? '' : ` (looked in ${directory})`
-    throw new CodedError('capture.none', `no ziti-tunnel of this user with a stack of its own (tun, exec) is running${where}; one that was started with sudo is asked with sudo; connections of 'tproxy' are the kernel's: 'tcpdump -i any' shows them`)
+    throw new CodedError('capture.none', `no ziti-tunnel of this user with a stack of its own (tun, exec) is running${where}; ${whoElse()}; connections of 'tproxy' are the kernel's: 'tcpdump -i any' shows them`)
   }
-  if (fitting.length > 1) throw new CodedError('capture.several', `several are running: say which by --pid ${fitting.join(' or --pid ')}`)
-  return join(directory, `${one}${captureEnding}`)
+  if (fitting.length > 1) throw new CodedError('capture.several', `several are running: say which by --pid ${fitting.map(pidOf).join(' or --pid ')}`)
+  return { path: join(directory, `${one}${captureEnding}`), pid: pidOf(one) }
 }
+
+/** The second with the same pid has `-2` behind it. */
+const pidOf = (name: string): string => name.split('-', 1)[0] ?? name
 
 /** Those that answer; what a killed program left goes. */
 async function instancesIn(directory: string): Promise<string[]> {

@@ -93,7 +93,7 @@ export class CommandHost implements HostSide {
   async stopping(): Promise<void> {
     this.#datagrams.close()
     const enough = new Promise<void>((resolve) => systemClock.after(grace, resolve))
-    await Promise.race([this.#relay.whenIdle(), enough])
+    await Promise.race([this.#relay.stop(), enough])
   }
 
   async close(): Promise<void> {

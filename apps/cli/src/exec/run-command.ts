@@ -5,6 +5,7 @@ import { complaints } from '../log/complaints.ts'
 import type { Session } from '../session.ts'
 import type { SignalSource } from '../signals.ts'
 import { CommandHost, type ExecArguments } from './command-host.ts'
+import { commandProblem } from './find-command.ts'
 import { isInForeground } from './foreground.ts'
 
 /** What a command is asked by. The others do their usual work on both of us. */
@@ -16,6 +17,11 @@ const byKeys: ReadonlySet<string> = new Set(['SIGINT', 'SIGQUIT'])
 /** Runs a command whose network is the overlay, and all else by way of this process. Gives its exit code, as a shell has it. */
 export async function runCommand(session: Session, execArguments: ExecArguments): Promise<number> {
   const { options, log, terminal } = session
+  const problem = commandProblem(execArguments.command[0] ?? '', terminal.environment['PATH'])
+  if (problem) {
+    log('fatal', 'ziti-tunnel/subcmd.exec', problem.message)
+    return problem.code
+  }
   const quiet = options.verbose ? session : { ...session, log: complaints(log) }
   const abort = new AbortController()
   const host = new CommandHost(quiet, execArguments)

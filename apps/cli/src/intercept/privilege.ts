@@ -12,7 +12,7 @@ export function hasNetAdmin(status: string): boolean {
 
 const privilegeRemedy =
   'run it with sudo, or as a service with AmbientCapabilities=CAP_NET_ADMIN CAP_NET_BIND_SERVICE (setcap on node would give it to every Node program); ' +
-  "or use 'ziti-tunnel proxy', which needs no privilege"
+  "without privilege there are 'ziti-tunnel exec' for one command, and 'ziti-tunnel proxy'"
 
 /** Refuses, in one line, what can never work in this process. Nothing of the host has been touched by then. */
 export function checkAbility(command: string, platform: string = process.platform, readStatus = readOwnStatus): void {
@@ -20,7 +20,7 @@ export function checkAbility(command: string, platform: string = process.platfor
     throw new CodedError('cli.platform', `'${command}' intercepts by means of Linux, and this is ${platform}; use 'ziti-tunnel proxy' for local ports or 'ziti-tunnel host' to host`)
   }
   if (!hasNetAdmin(readStatus())) {
-    throw new CodedError('cli.no-privilege', `'${command}' changes routes and firewall of this host, for which this process lacks the capability CAP_NET_ADMIN: ${privilegeRemedy}`)
+    throw new CodedError('cli.no-privilege', `'${command}' changes the network of this host, for which this process lacks the capability CAP_NET_ADMIN: ${privilegeRemedy}`)
   }
 }
 

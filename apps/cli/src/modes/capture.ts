@@ -15,10 +15,10 @@ export async function startCapture(session: Session, pid: number | undefined): P
   const { options, log } = session
   const { capture } = options.intercept
   if (!capture) throw new CodedError('usage.pcap', "capture needs a file: 'ziti-tunnel capture --pcap FILE', or --pcap - for another program to read")
-  const path = await findInstance(session, pid)
+  const { path, pid: found } = await findInstance(session, pid)
   const socket = await connected(path)
   socket.write(`${Number.isFinite(capture.limitBytes) ? capture.limitBytes : 'none'}\n`)
-  log('info', source, `capturing what passes the stack of ${path}; ends with Ctrl-C`, { file: capture.file })
+  log('info', source, `capturing what passes the stack of the ziti-tunnel with pid ${found}; ends with Ctrl-C`, { file: capture.file })
   const ended = capture.file === '-' ? toOutput(socket) : toFile(session, socket, capture)
   return {
     ended,

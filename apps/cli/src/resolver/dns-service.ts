@@ -43,7 +43,7 @@ export async function openDnsService({ listen, inside, resolvers, unanswerable, 
   try {
     await server.start()
   } catch (error) {
-    throw await withOwner(error, listen)
+    throw await withOwner(error, listen, inside !== undefined)
   }
   const listener = await openInsideTcp(server, inside)
   for (const address of [...addresses, ...(insideAddress === undefined ? [] : [insideAddress])]) log('info', source, `dns server running at ${address}`)
@@ -69,17 +69,19 @@ async function openInsideTcp(server: DnsServer, inside: DnsServiceOptions['insid
 }
 
 /** `EADDRINUSE` helps nobody: who has it, and what else there is. */
-export async function withOwner(error: unknown, listen: readonly Endpoint[], find = ownerOfPort): Promise<unknown> {
+export async function withOwner(error: unknown, listen: readonly Endpoint[], hasInside: boolean, find = ownerOfPort): Promise<unknown> {
   if (!isCodedError(error, 'dns.port-in-use')) return error
   for (const endpoint of listen) {
     const owner = (await find('udp', endpoint)) ?? (await find('tcp', endpoint))
     if (owner === undefined) continue
-    const others = `--resolver udp://127.0.0.2:${endpoint.port}`
-    const tunnel = "; or intercept with 'ziti-tunnel tun', whose DNS server needs no port of this host"
-    const remedy = owner.startsWith('ziti-tunnel')
-      ? `Give that one this identity too (-i, repeatable), or stop it; beside it, this one could be asked at another address only (${others})`
-      : `Stop it, give ours another address (${others})${tunnel}`
+    const remedy = remedyFor(owner, `--resolver udp://127.0.0.2:${endpoint.port}`, hasInside)
     return new CodedError('dns.port-in-use', `the DNS server cannot listen on ${formatEndpoint(endpoint)}: ${owner} has that port. ${remedy}`, { cause: error })
   }
   return error
+}
+
+function remedyFor(owner: string, elsewhere: string, hasInside: boolean): string {
+  if (owner.startsWith('ziti-tunnel')) return `Give that one this identity too (-i, repeatable), or stop it; beside it, this one could be asked at another address only (${elsewhere})`
+  if (hasInside) return `Stop it, give ours another address (${elsewhere}), or leave out --resolver: ours is asked inside the tunnel then`
+  return `Stop it, give ours another address (${elsewhere}); or intercept with 'ziti-tunnel tun', whose DNS server needs no port of this host`
 }

@@ -8,7 +8,7 @@ import type { Session } from '../session.ts'
 import type { InstanceStatus } from './instance-status.ts'
 import { renderStatus } from './render-status.ts'
 import { askStatus } from './status-client.ts'
-import { statusDirectoryOf } from './status-directory.ts'
+import { statusDirectoryOf, whoElse } from './status-directory.ts'
 
 /** Prints what the running programs say. Exit code 1 when none runs. */
 export async function showStatus(session: Session, { json }: { json: boolean }): Promise<ExitCode> {
@@ -18,7 +18,7 @@ export async function showStatus(session: Session, { json }: { json: boolean }):
   if (json) stdout.write(formatJson(instances))
   else if (instances.length > 0) stdout.write(instances.map((instance) => renderStatus(instance, stdout.columns)).join('\n'))
   if (instances.length > 0) return exitCodes.ok
-  throw new CodedError('status.none', `no ziti-tunnel of this user is running${directory === undefined ? '' : ` (looked in ${directory})`}; one that was started with sudo is asked with sudo, one with --state-dir with the same`)
+  throw new CodedError('status.none', `no ziti-tunnel of this user is running${directory === undefined ? '' : ` (looked in ${directory})`}; ${whoElse()}, one with --state-dir with the same`)
 }
 
 async function askAll(directory: string): Promise<InstanceStatus[]> {

@@ -1,4 +1,4 @@
-import { chmod, mkdtemp, readdir, rm, stat } from 'node:fs/promises'
+import { chmod, mkdir, mkdtemp, readdir, rm, stat } from 'node:fs/promises'
 import { connect } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -108,7 +108,16 @@ describe('status', () => {
     expect(statusDirectoryOf(session('/srv/state', {}), 0)).toBe('/srv/state/status')
     expect(statusDirectoryOf(session(standard, {}), 0)).toBe('/run/ziti-tunnel')
     expect(statusDirectoryOf(session(standard, { XDG_RUNTIME_DIR: '/run/user/1000' }), 1000)).toBe('/run/user/1000/ziti-tunnel')
-    expect(statusDirectoryOf(session(standard, {}), 1000)).toBeUndefined()
+    expect(statusDirectoryOf(session(standard, {}), 1000, '/nowhere')).toBe('/nowhere/ziti-tunnel-1000')
+  })
+
+  it('is kept in a temporary folder only where that is the own one', async () => {
+    const session = { options: { intercept: { stateDirectory: '/var/lib/ziti-tunnel' } }, terminal: { environment: {} } } as unknown as Session
+    const uid = (await stat(directory)).uid + 1
+    await mkdir(join(directory, `ziti-tunnel-${uid}`))
+    expect(statusDirectoryOf(session, uid, directory)).toBeUndefined()
+    await mkdir(join(directory, `ziti-tunnel-${uid - 1}`))
+    expect(statusDirectoryOf(session, uid - 1, directory)).toBe(uid === 1 ? '/run/ziti-tunnel' : join(directory, `ziti-tunnel-${uid - 1}`))
   })
 })
 
