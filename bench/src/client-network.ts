@@ -17,10 +17,11 @@ const prepare = `
   ip link set lo up
   echo cubic > /proc/sys/net/ipv4/tcp_congestion_control 2>/dev/null || true
   echo ready
-  exec sleep 86400`
+  exec cat`
 
 export async function createClientNetwork(): Promise<ClientNetwork> {
-  const child = spawn('unshare', ['--net', 'sh', '-c', prepare], { stdio: ['ignore', 'pipe', 'inherit'] })
+  // It ends when its standard input does: with us, however we end.
+  const child = spawn('unshare', ['--net', 'sh', '-c', prepare], { stdio: ['pipe', 'pipe', 'inherit'] })
   await once(createInterface(child.stdout), 'line')
   const pid = child.pid ?? 0
   const path = `/run/bench-client-${pid}`

@@ -49,14 +49,16 @@ const profiling = (name: string): string[] => (process.env['BENCH_PROFILE'] === 
 export interface PartOptions {
   /** A file that names the network namespace to run in; by default ours. */
   readonly network?: string | undefined
+  /** Ends the process when it has run so long. */
+  readonly timeout?: number
 }
 
 /** Starts `parts/NAME.ts` in a process of its own and waits for its first line. */
-export async function startPart(name: string, parameters: object = {}, { network }: PartOptions = {}): Promise<Part> {
+export async function startPart(name: string, parameters: object = {}, { network, timeout }: PartOptions = {}): Promise<Part> {
   const script = fileURLToPath(new URL(`parts/${name}.ts`, import.meta.url))
   const inside = network === undefined ? [] : ['nsenter', `--net=${network}`]
   const [program = '', ...words] = [...inside, process.execPath, ...profiling(name), script, JSON.stringify(parameters)]
-  const child = spawn(program, words, { stdio: ['ignore', 'pipe', 'inherit'] })
+  const child = spawn(program, words, { stdio: ['ignore', 'pipe', 'inherit'], ...(timeout !== undefined && { timeout, killSignal: 'SIGKILL' }) })
   const [line] = (await Promise.race([once(createInterface(child.stdout), 'line'), once(child, 'exit').then(() => ['{"failed":true}'])])) as [string]
   const ready = JSON.parse(line) as Part['ready']
   if (ready['failed']) throw new Error(`the part "${name}" did not start`)

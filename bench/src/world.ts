@@ -15,10 +15,13 @@ export interface Path {
 
 export const addressOf = ({ host, port }: Path): { host?: string; port: number } => ({ port, ...(host === undefined ? {} : { host }) })
 
+/** No load takes so long; a peer that has lost a connection would hold us up for ever. */
+const patience = 40_000
+
 /** Runs the client over `path`, and gives what it said and the CPU time that it cost whoever is measured. */
 export async function runClient<T>(path: Path, load: object): Promise<T & { readonly cpuSeconds: number | undefined }> {
   const before = path.measured?.cpuSeconds() ?? 0
-  const said = await runPart<T>('client', { ...addressOf(path), ...load }, { network: path.network })
+  const said = await runPart<T>('client', { ...addressOf(path), ...load }, { network: path.network, timeout: patience })
   return { ...said, cpuSeconds: path.measured && path.measured.cpuSeconds() - before }
 }
 

@@ -101,6 +101,12 @@ async function hold(): Promise<void> {
   setInterval(() => {}, 60_000)
 }
 
+const failed = (error: unknown): void => {
+  console.error(`the client's load failed: ${String(error)}`)
+  process.exit(1)
+}
+process.on('uncaughtException', failed).on('unhandledRejection', failed)
+
 const started = performance.now()
 if (load.rounds === 0) await hold()
 else if (load.order.kind === 'echo') {
