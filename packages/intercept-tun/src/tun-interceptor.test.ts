@@ -257,6 +257,29 @@ describe.skipIf(noNetwork)('in a network of its own', () => {
     expect(await nc('203.0.113.5', 80)).toBe(echoed('203.0.113.5', 80))
   })
 
+  it('follows the link when somebody renames it, also when another has the old name then', async () => {
+    const { tun, logged } = await world()
+    await tun.apply(tableOf(wanted('web', { to: '203.0.113.5', ports: 80 }), wanted('old', { to: '203.0.113.6', ports: 80 })))
+    const socket = await connected(80, '203.0.113.5')
+    let heard = ''
+    socket.on('data', (chunk: Buffer) => (heard += chunk.toString()))
+    ip('link set tun0 down')
+    ip('link set tun0 name mine')
+    ip('link set mine up')
+    ip('tuntap add mode tun name tun0')
+    const report = await tun.apply(tableOf(wanted('web', { to: '203.0.113.5', ports: 80 }), wanted('new', { to: '203.0.113.7', ports: 80 })))
+    ip('tuntap del mode tun name tun0')
+    expect(report).toMatchObject({ applied: [expect.any(String)], failed: [] })
+    await until(() => ip('route show table 3133760').includes('203.0.113.5 dev mine'))
+    for (const address of ['203.0.113.5', '203.0.113.7']) expect(await nc(address, 80)).toBe(echoed(address, 80))
+    expect([tun.link, ip('route show table 3133760').includes('203.0.113.6')]).toEqual(['mine', false])
+    expect(logged.filter((line) => line.includes('renamed'))).toEqual(['info somebody has renamed the TUN link tun0: it is mine now'])
+    expect(logged.filter((line) => line.startsWith('error'))).toEqual([])
+    socket.write('goes on')
+    await until(() => heard === '203.0.113.5 80\ngoes on')
+    socket.destroy()
+  })
+
   it('switches the link on again, with all it had, and connections go on', async () => {
     const { tun, logged } = await world({ addressesOf: () => pool, poolRanges: pool })
     await tun.apply(tableOf(wanted('web', { to: ['203.0.113.5', '10.7.0.0/16', 'fd09::5', '*.ziti'], ports: 80 })))

@@ -89,7 +89,7 @@ class Tun implements TunInterceptor {
   }
 
   get link(): string {
-    return this.#tunnel.device.name
+    return this.#tunnel.name
   }
 
   get stats(): TunStats {
@@ -324,7 +324,7 @@ class Tun implements TunInterceptor {
   }
 
   #planLink(): HostChange {
-    const { name, mtu } = this.#tunnel.device
+    const { name, device: { mtu } } = this.#tunnel
     const addresses = this.#tunnel.ownAddresses
     return { kind: 'link.add', summary: `make the TUN link ${name} with ${addresses.join(' and ')}, MTU ${mtu}`, parameters: { name, mtu, addresses: addresses.join(' ') } }
   }

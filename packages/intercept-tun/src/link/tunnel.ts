@@ -1,5 +1,5 @@
-import { isCodedError, systemClock, toCodedError, udpIdleByPort, type CodedError } from '@tunnel/flow'
-import { openRouteControl, openTunDevice, type LinkAddress, type Route, type RouteControl, type Rule, type TunDevice } from '@tunnel/linux'
+import { isCodedError, silentLog, systemClock, toCodedError, udpIdleByPort, type CodedError, type Log } from '@tunnel/flow'
+import { openRouteControl, openTunDevice, type Link, type LinkAddress, type Route, type RouteControl, type Rule, type TunDevice } from '@tunnel/linux'
 import { createNetstack, type Netstack, type NetstackOptions } from '@tunnel/netstack'
 import { addressBits, formatAddress } from '@tunnel/flow'
 import type { TunInterceptorOptions } from '../tun-options.ts'
@@ -36,12 +36,16 @@ export class Tunnel {
   readonly #table: number
   readonly #present = new Map<string, Destination>()
   readonly #watch: ChangeWatch
+  readonly #log: Log
+  #name: string
 
   constructor({ settings, table, onGone, onChange }: TunnelOptions) {
-    const { name, mtu, offloads, addresses = defaultAddresses, clock = systemClock } = settings
+    const { name, mtu, offloads, addresses = defaultAddresses, clock = systemClock, log = silentLog } = settings
     this.#own = addresses
     this.#table = table
+    this.#log = log
     this.device = openTunDevice({ ...(name !== undefined && { name }), ...(mtu !== undefined && { mtu }), ...(offloads && { offloads }), onGone })
+    this.#name = this.device.name
     this.#control = openRouteControl()
     try {
       this.#control.addAddress(this.#address(4))
@@ -53,6 +57,11 @@ export class Tunnel {
       void this.device.close()
       throw error
     }
+  }
+
+  /** Of the link, at present. */
+  get name(): string {
+    return this.#name
   }
 
   get destinations(): ReadonlyMap<string, Destination> {
@@ -75,6 +84,7 @@ export class Tunnel {
 
   /** Routes what is wanted into the link, and no more. What the host refuses is told; the rest is done. */
   moveTo(wanted: ReadonlyMap<string, Destination>): Refusal[] {
+    this.#findLink()
     const refused: Refusal[] = []
     for (const [cidr, present] of [...this.#present]) if (wanted.get(cidr)?.peer !== present.peer) this.#remove(cidr, present)
     for (const [cidr, destination] of wanted) {
@@ -90,7 +100,7 @@ export class Tunnel {
 
   /** Makes again what somebody has taken from the link, and tells how much that was. `undefined`: the link itself is not there. */
   repair(): { readonly switchedOn: boolean; readonly restored: number } | undefined {
-    const link = this.#control.links().find(({ index }) => index === this.device.index)
+    const link = this.#findLink()
     if (!link) return undefined
     if (!link.up) this.#control.setLink(link.name, { up: true })
     const addresses = this.#missingAddresses().filter((address) => unlessThere(() => this.#control.addAddress(address)))
@@ -118,6 +128,15 @@ export class Tunnel {
     this.#watch.close()
     this.#control.close()
     await this.stack.close()
+  }
+
+  /** By its number: somebody may have given it another name. */
+  #findLink(): Link | undefined {
+    const link = this.#control.links().find(({ index }) => index === this.device.index)
+    if (!link || link.name === this.#name) return link
+    this.#log('info', 'intercept/tun.watch', `somebody has renamed the TUN link ${this.#name}: it is ${link.name} now`)
+    this.#name = link.name
+    return link
   }
 
   #missingAddresses(): LinkAddress[] {
@@ -160,12 +179,12 @@ export class Tunnel {
   routeOf({ prefix: { family, length, cidr } }: Destination): Route {
     // The kernel takes no IPv6 address as a source that it has had for less than a moment, and takes the link's by itself.
     const source = family === 4 ? { source: this.#own.v4 } : {}
-    return { family, destination: length === 0 ? 'default' : cidr, device: this.device.name, table: this.#table, ...source }
+    return { family, destination: length === 0 ? 'default' : cidr, device: this.#name, table: this.#table, ...source }
   }
 
   #address(family: 4 | 6, destination?: Destination): LinkAddress {
     const address = family === 4 ? this.#own.v4 : this.#own.v6
-    const own = { family, address, prefixLength: addressBits[family], device: this.device.name, ...(family === 4 && { scope: hostScope }) }
+    const own = { family, address, prefixLength: addressBits[family], device: this.#name, ...(family === 4 && { scope: hostScope }) }
     // The kernel would route the peer in its main table, where marked sockets would find it.
     return destination ? { ...own, peer: formatAddress(family, destination.prefix.low), prefixRoute: false } : own
   }
