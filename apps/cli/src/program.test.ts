@@ -16,7 +16,7 @@ async function play(...argv: string[]): Promise<{ code: number; out: string; err
   return result
 }
 
-const commands = ['run', 'tproxy', 'proxy', 'host', 'enroll', 'doctor', 'status', 'cleanup', 'demo', 'version', 'help']
+const commands = ['run', 'tproxy', 'tun', 'exec', 'proxy', 'host', 'enroll', 'doctor', 'status', 'capture', 'cleanup', 'demo', 'version', 'help']
 
 describe('help', () => {
   it.each([[['--help']], [['help']], ...commands.map((name) => [[name, '--help']]), ...commands.map((name) => [['help', name]])])(

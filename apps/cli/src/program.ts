@@ -30,10 +30,12 @@ import { readVersion } from './version.ts'
 
 type Work = (session: Session) => Promise<number>
 
-const commands: readonly DefineCommand[] = [
+/** `words` will be the command of `exec`. */
+const commandsWith = (words: readonly string[]): readonly DefineCommand[] => [
   defineRun,
   defineTproxy,
   defineTun,
+  defineExec(words),
   defineProxy,
   defineHost,
   defineEnroll,
@@ -67,14 +69,13 @@ export async function runProgram(argv: readonly string[], terminal: Terminal): P
   }
 }
 
-/** `words` will be the command of `exec`. */
 function createProgram(terminal: Terminal, words: readonly string[], run: Run): Command {
   const program = new Command('ziti-tunnel')
     .description('Carries the connections of ordinary programs over OpenZiti.')
     .usage('[options] <command>')
     .version(readVersion(), '--version', 'print the version')
     .helpCommand(false) // ours knows more: commands/help.ts
-    .configureHelp({ showGlobalOptions: true, visibleGlobalOptions: globalOptionsOf })
+    .configureHelp({ showGlobalOptions: true, visibleGlobalOptions: globalOptionsOf, subcommandTerm: termOf })
     .configureOutput({
       writeOut: (text) => terminal.stdout.write(text),
       writeErr: (text) => terminal.stderr.write(text),
@@ -88,9 +89,12 @@ function createProgram(terminal: Terminal, words: readonly string[], run: Run): 
     'ziti-tunnel --identity ziti.json proxy wttr.in:8443 ssh:2222',
     'ziti-tunnel demo',
   ])
-  for (const define of [...commands, defineExec(words)]) define(program, run)
+  for (const define of commandsWith(words)) define(program, run)
   return program
 }
+
+/** As its usage has it: what it is given matters more in the list than that there are options. */
+const termOf = (command: Command): string => `${command.name()} ${command.usage().replace('[options]', '').trim()}`.trim()
 
 /** Options behind which a value stands. */
 function valueFlagsOf(program: Command): ReadonlySet<string> {

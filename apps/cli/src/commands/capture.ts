@@ -11,6 +11,7 @@ export const defineCapture: DefineCommand = (program, run) => {
   const command = program
     .command('capture')
     .description("write what passes the stack of a running 'tun' or 'exec' to a file that tcpdump and Wireshark read")
+    .usage('--pcap FILE [options]')
     .option('--pid <pid>', 'of which one, where several run', parsePid)
   addExamples(command, [
     'sudo ziti-tunnel capture --pcap ziti.pcap',

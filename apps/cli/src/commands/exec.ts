@@ -29,7 +29,7 @@ export const defineExec =
       'ziti-tunnel exec -i ziti.json curl http://web.ziti',
       'ziti-tunnel exec -i ziti.json --host-loopback 10.0.2.2 -- sh',
     ])
-    command.addHelpText('after', '\nThe exit code is that of the command: 127 when there is no such, 128 and the number of the signal that ended it.')
+    command.addHelpText('after', '\nThe exit code is that of the command: 127 when there is no such, 126 when it cannot be run, 128 and the number of the signal that ended it.')
     command.action(({ overlayOnly = false, hostLoopback }: ExecOptions) =>
       run(async (session) => {
         if (words.length === 0) throw new CodedError('usage.command', "exec needs a command: 'ziti-tunnel exec -i ziti.json -- curl http://web.ziti'")

@@ -35,6 +35,13 @@ describe('renderChecks', () => {
     expect(verdict([ok('a', '')])).toBe('Ready.')
     expect(verdict([ok('a', ''), warn('b', '')])).toBe('Ready, with 1 warning.')
   })
+
+  it('says what works without privilege', () => {
+    const noPrivilege = [fail('CAP_NET_ADMIN', 'missing', 'sudo'), ok('user namespaces', 'allowed')]
+    expect(verdict(noPrivilege)).toMatch(/^1 of 2 checks failed: .*changed; proxy will, without root\.$/)
+    expect(verdict([...noPrivilege, ok('/dev/net/tun', 'can be opened')])).toMatch(/changed; exec and proxy will, without root\.$/)
+    expect(verdict([...noPrivilege, fail('login', 'refused', 'enroll')])).toMatch(/^2 of 3 checks failed: .*changed\.$/)
+  })
 })
 
 describe('checks', () => {

@@ -22,8 +22,16 @@ export function renderChecks(checks: readonly Check[], options: { colours: boole
 const stateColumns = 6
 
 export function verdict(checks: readonly Check[]): string {
-  const failed = checks.filter(({ state }) => state === 'fail').length
+  const failed = checks.filter(({ state }) => state === 'fail')
   const warned = checks.filter(({ state }) => state === 'warn').length
-  if (failed > 0) return `${failed} of ${checks.length} checks failed: ziti-tunnel run will not work here until that is changed.`
+  if (failed.length > 0) {
+    const without = failed.every(({ name }) => name.startsWith('CAP_')) ? withoutPrivilege(checks) : ''
+    return `${failed.length} of ${checks.length} checks failed: ziti-tunnel run will not work here until that is changed${without}.`
+  }
   return warned > 0 ? `Ready, with ${warned} ${warned === 1 ? 'warning' : 'warnings'}.` : 'Ready.'
+}
+
+function withoutPrivilege(checks: readonly Check[]): string {
+  const forExec = checks.filter(({ name, state }) => state === 'ok' && (name === 'user namespaces' || name === '/dev/net/tun'))
+  return forExec.length === 2 ? '; exec and proxy will, without root' : '; proxy will, without root'
 }
