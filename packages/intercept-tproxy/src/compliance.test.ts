@@ -7,7 +7,7 @@ import { connectFlow } from '@tunnel/flow/node'
 import { createVirtualClock } from '@tunnel/flow/testing'
 import { openHostState } from '@tunnel/linux'
 import { beforeAll, describe, expect } from 'vitest'
-import { enterOwnNetwork, ip, noNetwork } from './testing-host/own-network.ts'
+import { enterOwnHost, ip, noNetwork } from '../../../tooling/src/testing-host/own-network.ts'
 import { tableOf, wanted } from '@tunnel/core/testing'
 import { createTproxyInterceptor } from './tproxy-interceptor.ts'
 
@@ -16,7 +16,7 @@ type Name = keyof typeof hosts
 const port = 4711
 
 describe.skipIf(noNetwork)('in a network of its own', () => {
-  beforeAll(() => enterOwnNetwork({ wayOut: false }))
+  beforeAll(() => enterOwnHost({ wayOut: false }))
 
   for (const firewall of ['nftables', 'iptables'] as const)
     for (const family of [4, 6] as const)

@@ -4,8 +4,9 @@ import { createServer } from 'node:net'
 import { openTransparentListener } from '@tunnel/linux'
 import { afterEach, beforeAll, describe, expect, it } from 'vitest'
 import { addNeighbour, type Neighbour } from './testing-host/neighbour.ts'
-import { client, openWorld, type World } from './testing-host/interceptor-world.ts'
-import { enterOwnNetwork, ip, noNetwork, ownAddress, run } from './testing-host/own-network.ts'
+import { openWorld, type World } from './testing-host/interceptor-world.ts'
+import { client } from '../../../tooling/src/testing-host/clients.ts'
+import { enterOwnHost, ip, noNetwork, ownAddress, run } from '../../../tooling/src/testing-host/own-network.ts'
 import { tableOf, wanted } from '@tunnel/core/testing'
 
 const pool = ['100.64.0.0/10', 'fd64::/64']
@@ -42,7 +43,7 @@ const setting = (path: string, value: string): void => writeFileSync(`/proc/sys/
 
 describe.skipIf(noNetwork)('hosts as they are', () => {
   beforeAll(async () => {
-    enterOwnNetwork()
+    enterOwnHost()
     neighbour = await addNeighbour()
     neighbour.run('ip', '-6', 'addr', 'add', 'fe80::77/64', 'dev', 'up1', 'nodad')
     ip('-6 addr add fe80::1/64 dev up0 nodad')

@@ -6,8 +6,8 @@ import { createServer } from 'node:http'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { describe, expect, it } from 'vitest'
-import { client } from './testing-host/interceptor-world.ts'
-import { enterOwnNetwork, noNetwork, run } from './testing-host/own-network.ts'
+import { client } from '../../../tooling/src/testing-host/clients.ts'
+import { enterOwnHost, noNetwork, run } from '../../../tooling/src/testing-host/own-network.ts'
 
 const read = (path: string): Promise<string> => readFile(new URL(path, import.meta.url), 'utf8')
 const firstExample = (text: string): string => /```ts\n([\s\S]*?)```/.exec(text)?.[1] ?? ''
@@ -19,7 +19,7 @@ it('shows the example of index.ts', async () => {
 
 describe.skipIf(noNetwork)('the example', () => {
   it('works, and leaves the host as it was', async () => {
-    enterOwnNetwork()
+    enterOwnHost()
     const before = run('ip', 'route', 'show', 'table', 'all') + run('nft', 'list', 'ruleset')
     const server = createServer((_request, response) => response.end('of our choice')).listen(8080, '127.0.0.1')
     const directory = mkdtempSync(join(tmpdir(), 'tproxy-'))

@@ -6,7 +6,7 @@ import { CodedError, type Flow } from '@tunnel/flow'
 import { connectFlow } from '@tunnel/flow/node'
 import { openHostState } from '@tunnel/linux'
 import { beforeAll, describe, expect } from 'vitest'
-import { enterOwnNetwork, ip, noNetwork } from './testing-host/own-network.ts'
+import { enterOwnHost, ip, noNetwork } from '../../../tooling/src/testing-host/own-network.ts'
 import { tableOf, wanted } from '@tunnel/core/testing'
 import { createTunInterceptor } from './tun-interceptor.ts'
 
@@ -15,7 +15,7 @@ type Name = keyof typeof hosts
 const port = 4711
 
 describe.skipIf(noNetwork)('in a network of its own', () => {
-  beforeAll(() => enterOwnNetwork({ wayOut: false }))
+  beforeAll(() => enterOwnHost({ wayOut: false }))
 
   for (const family of [4, 6] as const)
     for (const kind of ['address', 'name'] as const) {

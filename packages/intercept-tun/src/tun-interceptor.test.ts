@@ -1,10 +1,11 @@
 import { createSocket } from 'node:dgram'
 import { once } from 'node:events'
-import { connect, createServer, type Socket } from 'node:net'
+import { createServer } from 'node:net'
 import { connectMarked, ownMark } from '@tunnel/linux'
 import { afterEach, beforeAll, describe, expect, it } from 'vitest'
-import { client, openWorld, type World } from './testing-host/interceptor-world.ts'
-import { enterOwnNetwork, ip, noNetwork, ownAddress, run } from './testing-host/own-network.ts'
+import { openWorld, type World } from './testing-host/interceptor-world.ts'
+import { client, connected, echoed, nc, refusal, udpEcho, until } from '../../../tooling/src/testing-host/clients.ts'
+import { enterOwnHost, ip, noNetwork, ownAddress, run } from '../../../tooling/src/testing-host/own-network.ts'
 import { tableOf, wanted } from '@tunnel/core/testing'
 
 const pool = ['100.64.0.0/10', 'fd64::/64']
@@ -17,56 +18,13 @@ async function world(options: Parameters<typeof openWorld>[0] = {}): Promise<Wor
   return opened
 }
 
-/** Both halves of a conversation: what the interceptor says of the destination, and the echo. */
-const nc = (address: string, port: number, text = 'hello') => client('nc', ['-N', '-w', '3', address, String(port)], text)
-const echoed = (address: string, port: number, text = 'hello') => `${address} ${port}\n${text}`
-
-function connected(port: number, host: string): Promise<Socket> {
-  const socket = connect({ port, host })
-  return new Promise((resolve, reject) => {
-    socket.once('connect', () => resolve(socket))
-    socket.once('error', reject)
-  })
-}
-
-const refusal = (port: number, host: string): Promise<string> =>
-  connected(port, host).then(
-    (socket) => {
-      socket.destroy()
-      return 'connected'
-    },
-    (error: NodeJS.ErrnoException) => error.code ?? 'failed',
-  )
-
-async function udpEcho(address: string, port: number, sizes: readonly number[], patience = 3_000): Promise<number[]> {
-  const socket = createSocket({ type: address.includes(':') ? 'udp6' : 'udp4', recvBufferSize: 1 << 20 })
-  socket.connect(port, address)
-  await once(socket, 'connect')
-  const heard: number[] = []
-  for (const size of sizes) {
-    const sent = Buffer.alloc(size, size & 0xff)
-    socket.send(sent)
-    const [message] = (await once(socket, 'message', { signal: AbortSignal.timeout(patience) })) as [Buffer]
-    heard.push(message.equals(sent) ? message.length : -1)
-  }
-  socket.close()
-  return heard
-}
-
-async function until(condition: () => unknown): Promise<void> {
-  for (const deadline = Date.now() + 4_000; !condition(); ) {
-    if (Date.now() > deadline) throw new Error(`waited in vain: ${condition}`)
-    await new Promise((resolve) => setTimeout(resolve, 5))
-  }
-}
-
 const dump = (): string[] => ['ip addr', 'ip link', 'ip rule', 'ip -6 rule', 'ip route show table all', 'ip -6 route show table all', 'ss -Htuln'].map((words) => {
   const [program = '', ...rest] = words.split(' ')
   return run(program, ...rest)
 })
 
 describe.skipIf(noNetwork)('in a network of its own', () => {
-  beforeAll(() => enterOwnNetwork())
+  beforeAll(() => enterOwnHost())
   afterEach(async () => {
     for (const opened of open.splice(0)) await opened.close()
     open = []

@@ -7,7 +7,7 @@ import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { openRouteControl } from './index.ts'
-import { enterOwnNetwork, feed, noNetwork, run } from './testing-host/own-network.ts'
+import { enterOwnNetwork, feed, noNetwork, run } from '../../../tooling/src/testing-host/own-network.ts'
 
 const here = (path: string): string => fileURLToPath(new URL(path, import.meta.url))
 const firstExample = (text: string): string => /```ts\n([^]*?)```/.exec(text)?.[1] ?? ''

@@ -1,12 +1,11 @@
 import { connect } from 'node:net'
 import type { Flow } from '@tunnel/flow'
 import type { Faults } from '@tunnel/netstack'
-import koffi from 'koffi'
 import { beforeAll, describe, expect, it, type TestContext } from 'vitest'
 import { isLong, scaled } from '../../../test/support/scale.ts'
+import { enterOwnNetwork, noNetwork } from '../testing-host/own-network.ts'
 import { chunksOf, exchange, openStackBehindKernel, sha256Of, speaker, type StackBehindKernel, type WireToStack } from './testing/kernel-and-stack.ts'
 
-const noNetwork = process.getuid?.() === 0 ? undefined : 'needs root'
 const megabyte = 1 << 20
 const clean = scaled(100 * megabyte, 8 * megabyte)
 
@@ -37,8 +36,7 @@ const openStack = ({ onTestFinished }: TestContext, options: WireToStack): Stack
 
 beforeAll(() => {
   if (noNetwork) return
-  const unshare = koffi.load(null).func('int unshare(int flags)') as (flags: number) => number
-  expect(unshare(0x4000_0000)).toBe(0)
+  enterOwnNetwork()
 })
 
 describe.skipIf(noNetwork)('the TCP of the kernel and ours, over a wire', () => {

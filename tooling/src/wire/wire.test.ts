@@ -5,12 +5,11 @@ import { readFileSync, readlinkSync } from 'node:fs'
 import { createServer } from 'node:http'
 import { promisify } from 'node:util'
 import type { Faults } from '@tunnel/netstack'
-import koffi from 'koffi'
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest'
+import { enterOwnNetwork, noNetwork } from '../testing-host/own-network.ts'
 import { openWire, type Wire } from './wire.ts'
 
 const exec = promisify(execFile)
-const noNetwork = process.getuid?.() === 0 ? undefined : 'needs root'
 const left = { v4: '10.77.0.1', v6: 'fd77::1' }
 const right = { v4: '10.77.0.2', v6: 'fd77::2' }
 
@@ -19,9 +18,7 @@ describe.skipIf(noNetwork)('a wire between two kernels', () => {
   let wire: Wire | undefined
 
   beforeAll(async () => {
-    const unshare = koffi.load(null).func('int unshare(int flags)') as (flags: number) => number
-    expect(unshare(0x4000_0000)).toBe(0)
-    await exec('ip', ['link', 'set', 'lo', 'up'])
+    enterOwnNetwork()
     holder = spawn('unshare', ['--net', '--', 'sleep', '120'], { stdio: 'ignore' })
     const own = readlinkSync('/proc/thread-self/ns/net')
     while (readlinkSync(`/proc/${holder.pid}/ns/net`) === own) await new Promise((resolve) => setTimeout(resolve, 5))

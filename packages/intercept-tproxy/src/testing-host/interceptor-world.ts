@@ -1,11 +1,10 @@
-import { execFile } from 'node:child_process'
 import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { promisify } from 'node:util'
 import type { Log, TcpRequest, UdpRequest } from '@tunnel/flow'
 import { createVirtualClock, type VirtualClock } from '@tunnel/flow/testing'
 import { openHostState, type HostState } from '@tunnel/linux'
+import { answer, describeRequest } from '../../../../tooling/src/testing-host/clients.ts'
 import { createTproxyInterceptor, type TproxyInterceptor } from '../tproxy-interceptor.ts'
 import type { TproxyInterceptorOptions } from '../tproxy-options.ts'
 
@@ -16,7 +15,7 @@ export interface World {
   readonly clock: VirtualClock
   readonly requests: (TcpRequest | UdpRequest)[]
   readonly logged: string[]
-  /** Where the requests went: `tcp 1.2.3.4:80 from 192.0.2.1`. */
+  /** Where the requests went: `tcp 1.2.3.4 80 from 192.0.2.1`. */
   seen(): string[]
   close(): Promise<void>
 }
@@ -39,8 +38,7 @@ export async function openWorld(options: Partial<TproxyInterceptorOptions> = {})
   })
   tproxy.onRequest((request) => {
     requests.push(request)
-    if (request.protocol === 'tcp') answerTcp(request)
-    else answerUdp(request)
+    answer(request)
   })
   return {
     tproxy,
@@ -48,7 +46,7 @@ export async function openWorld(options: Partial<TproxyInterceptorOptions> = {})
     clock,
     requests,
     logged,
-    seen: () => requests.map(({ protocol, from, to }) => `${protocol} ${to.address} ${to.port} from ${from.address}`),
+    seen: () => requests.map(describeRequest),
     async close() {
       await tproxy.close()
       for (let turn = 0; tproxy.stats.lingeringFlows > 0; turn++) {
@@ -60,32 +58,4 @@ export async function openWorld(options: Partial<TproxyInterceptorOptions> = {})
       await restore()
     },
   }
-}
-
-function answerTcp(request: TcpRequest): void {
-  const flow = request.accept()
-  flow.attach({
-    data(chunk, hold) {
-      if (!flow.send(chunk, hold())) flow.pause()
-    },
-    end: () => flow.end(),
-    drain: () => flow.resume(),
-    close: () => {},
-  })
-  flow.send(Buffer.from(`${request.to.address} ${request.to.port}\n`))
-}
-
-function answerUdp(request: UdpRequest): void {
-  const flow = request.accept()
-  flow.attach({ message: (datagram) => void flow.send(datagram), close: () => {} })
-}
-
-const exec = promisify(execFile)
-
-/** What a client program prints; this process serves it meanwhile. Its standard input is `input`. */
-export async function client(program: string, words: readonly string[], input = ''): Promise<string> {
-  const child = exec(program, words, { timeout: 5_000, killSignal: 'SIGKILL', maxBuffer: 64 << 20 })
-  child.child.stdin?.end(input)
-  const { stdout } = await child.catch((error: { stdout?: string; stderr?: string; code?: number }) => ({ stdout: `${error.stdout}[${error.code}] ${error.stderr}` }))
-  return stdout
 }

@@ -1,13 +1,12 @@
-import { execFile } from 'node:child_process'
 import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { promisify } from 'node:util'
 import type { Log, TcpRequest, UdpRequest } from '@tunnel/flow'
 import { openHostState, type HostState } from '@tunnel/linux'
+import { answer, describeRequest } from '../../../../tooling/src/testing-host/clients.ts'
 import { createTunInterceptor, type TunInterceptor } from '../tun-interceptor.ts'
 import type { TunInterceptorOptions } from '../tun-options.ts'
-import { run } from './own-network.ts'
+import { run } from '../../../../tooling/src/testing-host/own-network.ts'
 
 export interface World {
   readonly tun: TunInterceptor
@@ -29,15 +28,14 @@ export async function openWorld(options: Partial<TunInterceptorOptions> = {}): P
   const tun = await createTunInterceptor({ host, slot: 0, log, udpIdle: 300, ...options })
   tun.onRequest((request) => {
     requests.push(request)
-    if (request.protocol === 'tcp') answerTcp(request)
-    else answerUdp(request)
+    answer(request)
   })
   return {
     tun,
     host,
     requests,
     logged,
-    seen: () => requests.map(({ protocol, from, to }) => `${protocol} ${to.address} ${to.port} from ${from.address}`),
+    seen: () => requests.map(describeRequest),
     async close() {
       await tun.close()
       for (let turn = 0; run('ip', 'link').includes(`${tun.link}:`); turn++) {
@@ -48,32 +46,4 @@ export async function openWorld(options: Partial<TunInterceptorOptions> = {}): P
       rmSync(directory, { recursive: true, force: true })
     },
   }
-}
-
-function answerTcp(request: TcpRequest): void {
-  const flow = request.accept()
-  flow.attach({
-    data(chunk, hold) {
-      if (!flow.send(chunk, hold())) flow.pause()
-    },
-    end: () => flow.end(),
-    drain: () => flow.resume(),
-    close: () => {},
-  })
-  flow.send(Buffer.from(`${request.to.address} ${request.to.port}\n`))
-}
-
-function answerUdp(request: UdpRequest): void {
-  const flow = request.accept()
-  flow.attach({ message: (datagram) => void flow.send(datagram), close: () => {} })
-}
-
-const exec = promisify(execFile)
-
-/** What a client program prints; this process serves it meanwhile. Its standard input is `input`. */
-export async function client(program: string, words: readonly string[], input = ''): Promise<string> {
-  const child = exec(program, words, { timeout: 5_000, killSignal: 'SIGKILL', maxBuffer: 64 << 20 })
-  child.child.stdin?.end(input)
-  const { stdout } = await child.catch((error: { stdout?: string; stderr?: string; code?: number }) => ({ stdout: `${error.stdout}[${error.code}] ${error.stderr}` }))
-  return stdout
 }

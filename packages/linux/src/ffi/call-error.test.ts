@@ -1,6 +1,6 @@
 import { spawnSync } from 'node:child_process'
 import { describe, expect, it } from 'vitest'
-import { noNetwork } from '../testing-host/own-network.ts'
+import { noNetwork } from '../../../../tooling/src/testing-host/own-network.ts'
 import { callError } from './call-error.ts'
 
 describe('an error of a call', () => {

@@ -1,6 +1,6 @@
 import { beforeAll, describe, expect, it } from 'vitest'
 import type { Rule } from '../netlink/rule.ts'
-import { enterOwnNetwork, noNetwork, run } from '../testing-host/own-network.ts'
+import { enterOwnNetwork, noNetwork, run } from '../../../../tooling/src/testing-host/own-network.ts'
 import { addRules, planRule, removeRules } from './route-performers.ts'
 
 const rule: Rule = { family: 4, priority: 100, mark: 0x1, mask: 0x1, table: 7000 }

@@ -5,7 +5,7 @@ import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { promisify } from 'node:util'
 import { expect, it } from 'vitest'
-import { noNetwork } from '../testing-host/own-network.ts'
+import { noNetwork } from '../../../../tooling/src/testing-host/own-network.ts'
 
 const script = fileURLToPath(new URL('testing/mounted-files.ts', import.meta.url))
 

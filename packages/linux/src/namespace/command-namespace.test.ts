@@ -1,6 +1,6 @@
 import { spawn } from 'node:child_process'
 import { describe, expect, it } from 'vitest'
-import { noNetwork } from '../testing-host/own-network.ts'
+import { noNetwork } from '../../../../tooling/src/testing-host/own-network.ts'
 
 const source = (path: string): string => new URL(path, import.meta.url).href
 

@@ -1,5 +1,5 @@
 import { beforeAll, describe, expect, it } from 'vitest'
-import { enterOwnNetwork, noNetwork } from '../testing-host/own-network.ts'
+import { enterOwnNetwork, noNetwork } from '../../../../tooling/src/testing-host/own-network.ts'
 import { encodeAttributes, u32 } from './attribute.ts'
 import { concatBytes, encodeMessage, NLM_F_ACK, NLM_F_CREATE, NLM_F_DUMP, NLM_F_EXCL } from './message.ts'
 import { openNetlink, type NetlinkSocket } from './netlink-socket.ts'

@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
-import { enterOwnNetwork, noNetwork, run } from '../testing-host/own-network.ts'
+import { enterOwnNetwork, noNetwork, run } from '../../../../tooling/src/testing-host/own-network.ts'
 import { openNetlink } from './netlink-socket.ts'
 import { openRouteControl, type RouteControl } from './route-control.ts'
 

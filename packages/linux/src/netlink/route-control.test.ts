@@ -1,6 +1,6 @@
 import { createRtNetlink, type RtNetlinkSocket } from 'netlink'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
-import { enterOwnNetwork, ip, noNetwork, run } from '../testing-host/own-network.ts'
+import { enterOwnNetwork, ipJson, noNetwork, run } from '../../../../tooling/src/testing-host/own-network.ts'
 import { formatAddress } from './ip-address.ts'
 import { NLM_F_CREATE } from './message.ts'
 import type { NetworkEvent } from './network-watch.ts'
@@ -40,7 +40,7 @@ describe.skipIf(noNetwork)('route control', () => {
   describe('agrees with `ip` and with the netlink package', () => {
     it('about links', async () => {
       const ours = control.links().map(({ name, index, mtu, up }) => ({ name, index, mtu, up }))
-      const tool = ip('link').map((link) => ({
+      const tool = ipJson('link').map((link) => ({
         name: link['ifname'],
         index: link['ifindex'],
         mtu: link['mtu'],
@@ -60,7 +60,7 @@ describe.skipIf(noNetwork)('route control', () => {
 
     it('about addresses', async () => {
       const ours = control.addresses().map(({ device, address, prefixLength, peer }) => ({ device, address, prefixLength, peer }))
-      const tool = ip('address').flatMap((link) =>
+      const tool = ipJson('address').flatMap((link) =>
         (link['addr_info'] as Record<string, unknown>[]).map((entry) => ({
           device: link['ifname'],
           address: entry['local'],
@@ -118,7 +118,7 @@ describe.skipIf(noNetwork)('route control', () => {
       for (const rule of rules) control.addRule(rule)
       const listed = control.rules()
       for (const rule of rules) expect(listed).toContainEqual(rule)
-      expect(byText(listed.map(ourRule))).toEqual(byText([...ip('-4', 'rule').map((rule) => toolRule(4, rule)), ...ip('-6', 'rule').map((rule) => toolRule(6, rule))]))
+      expect(byText(listed.map(ourRule))).toEqual(byText([...ipJson('-4 rule').map((rule) => toolRule(4, rule)), ...ipJson('-6 rule').map((rule) => toolRule(6, rule))]))
       const theirs = await second.getRules()
       expect(byText(listed.map(({ family, priority, mark, table }) => ({ family, priority, mark, table })))).toEqual(
         byText(theirs.filter(({ data }) => data.family === 2 || data.family === 10).map(({ data, attrs }) => ({
@@ -301,7 +301,7 @@ function toolRoutes(): RouteText[] {
     ['-6', '/128'],
   ] as const
   return families.flatMap(([family, whole]) =>
-    ip(family, 'route', 'show', 'table', 'all')
+    ipJson(`${family} route show table all`)
       .filter(({ type }) => family === '-4' || type !== 'multicast')
       .map((route) => {
         const destination = String(route['dst'])

@@ -1,7 +1,7 @@
 import { connect } from 'node:net'
 import { once } from 'node:events'
 import { beforeAll, describe, expect, it } from 'vitest'
-import { enterOwnNetwork, noNetwork } from '../testing-host/own-network.ts'
+import { enterOwnNetwork, noNetwork } from '../../../../tooling/src/testing-host/own-network.ts'
 import { openTunDevice } from '../tun/tun-device.ts'
 import { openRouteControl } from './route-control.ts'
 import { openSocketDiag } from './socket-diag.ts'

@@ -1,5 +1,5 @@
 import { beforeAll, describe, expect, it } from 'vitest'
-import { enterOwnNetwork, noNetwork, run } from '../testing-host/own-network.ts'
+import { enterOwnNetwork, noNetwork, run } from '../../../../tooling/src/testing-host/own-network.ts'
 import { openRouteControl } from './route-control.ts'
 
 describe.skipIf(noNetwork)('addresses that are looked for elsewhere still', () => {

@@ -2,7 +2,7 @@ import { spawn, type ChildProcess } from 'node:child_process'
 import { once } from 'node:events'
 import { fileURLToPath } from 'node:url'
 import { afterEach, describe, expect, it } from 'vitest'
-import { noNetwork } from '../testing-host/own-network.ts'
+import { noNetwork } from '../../../../tooling/src/testing-host/own-network.ts'
 
 const script = fileURLToPath(new URL('testing/claim-and-wait.ts', import.meta.url))
 const children: ChildProcess[] = []

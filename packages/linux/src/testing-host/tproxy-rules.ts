@@ -1,5 +1,5 @@
 import { openRouteControl } from '../netlink/route-control.ts'
-import { feed, run } from './own-network.ts'
+import { feed, run } from '../../../../tooling/src/testing-host/own-network.ts'
 
 /** What is redirected, of each family. */
 const redirected = { v4: '100.64.0.0/10', v6: 'fd64::/16' }

@@ -9,7 +9,7 @@ import { libc } from '../ffi/libc.ts'
 import { openRouteControl } from '../netlink/route-control.ts'
 import { requireSocketAddress } from '../sockets/socket-address.ts'
 import { openUdpDescriptor } from '../sockets/udp-descriptor.ts'
-import { enterOwnNetwork, ip, noNetwork } from '../testing-host/own-network.ts'
+import { enterOwnNetwork, ipJson, noNetwork } from '../../../../tooling/src/testing-host/own-network.ts'
 import { startTinyPeer, type TinyPeer } from './testing-host/tiny-peer.ts'
 import { openTunDevice, type TunDevice, type TunDeviceOptions } from './tun-device.ts'
 
@@ -42,11 +42,11 @@ describe.skipIf(noNetwork)('a TUN device', () => {
   it('has an MTU, a queue, is up, and goes', async () => {
     const device = openTunDevice({ name: 'dev%d', mtu: 9_000, queuePackets: 77 })
     expect(device).toMatchObject({ name: 'dev0', mtu: 9_000, offloads: 'tcp-udp', offload: { checksum: true, segmentationBytes: 65_535 } })
-    expect(ip('link', 'show', 'dev0')[0]).toMatchObject({ mtu: 9_000, txqlen: 77, flags: expect.arrayContaining(['UP', 'POINTOPOINT']) })
+    expect(ipJson('link show dev0')[0]).toMatchObject({ mtu: 9_000, txqlen: 77, flags: expect.arrayContaining(['UP', 'POINTOPOINT']) })
     await device.close()
     await device.close()
     expect(device.transmit([Buffer.alloc(20)])).toBe(false)
-    expect(ip('link', 'show').map(({ ifname }) => ifname)).toEqual(['lo'])
+    expect(ipJson('link show').map(({ ifname }) => ifname)).toEqual(['lo'])
   })
 
   const modes = [
@@ -135,7 +135,7 @@ describe.skipIf(noNetwork)('a TUN device', () => {
     const gone = new Promise<CodedError>((resolve) => {
       void openRouted({ onGone: resolve }).then((device) => {
         device.start(() => {})
-        ip('link', 'del', device.name)
+        ipJson(`link del ${device.name}`)
       })
     })
     expect(await gone).toMatchObject({ code: 'linux.missing', message: 'The TUN link dev0 is gone: somebody has deleted it' })

@@ -2,7 +2,7 @@ import { readSync, writeSync } from 'node:fs'
 import { createSocket } from 'node:dgram'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { openRouteControl, type RouteControl } from '../netlink/route-control.ts'
-import { enterOwnNetwork, noNetwork } from '../testing-host/own-network.ts'
+import { enterOwnNetwork, noNetwork } from '../../../../tooling/src/testing-host/own-network.ts'
 import { openTunLink } from './tun-link.ts'
 
 describe.skipIf(noNetwork)('a TUN link', () => {

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest'
-import { noNetwork } from '../../testing-host/own-network.ts'
+import { noNetwork } from '../../../../../tooling/src/testing-host/own-network.ts'
 import { inNamespace } from '../testing-host/in-namespace.ts'
 
 const play = <T>(scenario: string): Promise<T> => inNamespace('nftables', scenario)
