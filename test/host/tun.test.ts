@@ -199,11 +199,20 @@ describe.skipIf(!hasNamespaces)('with tun', () => {
       expect(await shell('cat /etc/resolv.conf')).toBe('nameserver 127.0.0.1\n')
     })
 
+    it('nor needs tun a capability for it', async () => {
+      const alone = ['--bounding-set', '-all,+net_admin', '--inh-caps', '-all']
+      tunneler = world.host.start('setpriv', [...alone, ...world.program, '--log-formatter', 'pretty', 'tun', '--configure-resolver', world.identity])
+      await tunneler.line(/WARNING .*127\.0\.0\.1:53 is not for this process, which lacks CAP_NET_BIND_SERVICE: our DNS server is asked at 100\.64\.0\.17:53 instead/)
+      await tunneler.line(/adding web\.ziti/)
+      expect(await world.host.run('curl', ['-sS', '-m', '10', 'http://web.ziti/hello'])).toEqual({ code: 0, stdout: page, stderr: '' })
+      expect(await tunneler.stop()).toBe(0)
+    })
+
     it('one that was named with --resolver is not exchanged, and tproxy has no other: both say what to do', async () => {
-      for (const words of [['tun', '--resolver', 'udp://127.0.0.1:53'], ['tproxy']]) {
+      for (const [words, advice] of [[['tun', '--resolver', 'udp://127.0.0.1:53'], 'leave out --resolver'], [['tproxy'], 'ziti-tunnel tun']] as const) {
         const refused = world.tunneler(...words, world.identity)
         expect(await refused.exited).toBe(1)
-        expect(refused.lines.at(-1)).toMatch(/cannot listen on 127\.0\.0\.1:53: dnsmasq \(pid \d+\) has that port\. .*ziti-tunnel tun/)
+        expect(refused.lines.at(-1)).toMatch(new RegExp(`cannot listen on 127\\.0\\.0\\.1:53: dnsmasq \\(pid \\d+\\) has that port\\. .*${advice}`))
       }
     })
   })

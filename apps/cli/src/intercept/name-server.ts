@@ -126,7 +126,7 @@ async function openServer(parts: NameServerParts): Promise<NameServer> {
   }
 }
 
-/** Where somebody else has our usual port and there is no tunnel, we try it all the same: the error names who has it. */
+/** Where our usual port is not to be had and there is no tunnel, we try it all the same: the error says why. */
 function listeningPlaces({ session, places, inside }: NameServerParts): Pick<Parameters<typeof openDnsService>[0], 'listen' | 'inside'> {
   const { resolver } = session.options.intercept
   const { wanted } = places
