@@ -31,7 +31,8 @@ export interface Libc {
   socketpair(domain: number, type: number, protocol: number, descriptors: Uint8Array): number
   sendmsg(fd: number, message: Uint8Array, flags: number): number
   recvmsg(fd: number, message: Uint8Array, flags: number): number
-  mount(source: string, target: string, type: null, flags: number, data: null): number
+  mount(source: string, target: string, type: string | null, flags: number, data: string | null): number
+  umount2(target: string, flags: number): number
   /** For commands whose argument is a number. */
   fcntl(fd: number, command: number, argument: number): number
   /** `null`: the signal's default effect. */
@@ -64,7 +65,8 @@ const declarations: Readonly<Record<keyof Libc, string>> = {
   socketpair: 'int socketpair(int domain, int type, int protocol, void *descriptors)',
   sendmsg: 'int64_t sendmsg(int fd, const void *message, int flags)',
   recvmsg: 'int64_t recvmsg(int fd, void *message, int flags)',
-  mount: 'int mount(const char *source, const char *target, const char *type, unsigned long flags, const void *data)',
+  mount: 'int mount(const char *source, const char *target, const char *type, unsigned long flags, const char *data)',
+  umount2: 'int umount2(const char *target, int flags)',
   fcntl: 'int fcntl(int fd, int command, int argument)',
   signal: 'void *signal(int number, void *handler)',
   execvp: 'int execvp(const char *file, const char **words)',

@@ -1,4 +1,7 @@
 import { spawn } from 'node:child_process'
+import { readdirSync, statSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
 import { describe, expect, it } from 'vitest'
 import { noNetwork } from '../../../../tooling/src/testing-host/own-network.ts'
 
@@ -49,6 +52,14 @@ describe.skipIf(noNetwork)('a command in a network of its own', () => {
     expect(stdout).toMatch(/^default dev tun0 .*src 100.64.0.1/m)
     expect(stdout.match(/^default dev tun0/gm)).toHaveLength(2)
     expect(stdout).toContain('nameserver 100.64.0.2')
+  })
+
+  it('may open another in its place, and leaves no folder behind', async () => {
+    const folders = (): string[] => readdirSync(tmpdir()).filter((name) => /^ziti-tunnel-\w{6}$/.test(name) && statSync(join(tmpdir(), name), { throwIfNoEntry: false })?.uid === 65_534)
+    const before = new Set(folders())
+    const { stdout } = await inNamespace(['unshare', '--user', '--map-root-user', '--mount', 'sh', '-c', 'mount --bind /dev/null /etc/resolv.conf && wc -c < /etc/resolv.conf'])
+    expect(stdout).toBe('0\n')
+    await expect.poll(() => folders().filter((name) => !before.has(name))).toEqual([])
   })
 
   it('sends its packets to us', async () => {

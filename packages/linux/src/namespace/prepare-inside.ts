@@ -1,4 +1,4 @@
-import { existsSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { existsSync, mkdtempSync, rmdirSync, writeFileSync } from 'node:fs'
 import { constants, tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { CodedError, isCodedError } from '@tunnel/flow'
@@ -13,6 +13,7 @@ const linkName = 'tun0'
 /** Packets that wait in the kernel, as `openTunDevice` has it. */
 const queuePackets = 5_000
 const MS_BIND = 0x1000
+const MNT_DETACH = 2
 const F_SETFD = 2
 /** Input, output and error. */
 const standardDescriptors = [0, 1, 2]
@@ -67,15 +68,23 @@ function hasIpv6(control: RouteControl, link: TunLink, address: string): boolean
   }
 }
 
-/** Seen by this namespace alone. The file that holds the text has no name any more when this returns: nothing is left behind. */
+/**
+ * Seen by this namespace alone, and gone with it: the text is in a file system of its own. There the file keeps its name: the kernel lets nothing be
+ * mounted on a file that has none, and a command may open a namespace within this one, with a text of its own.
+ */
 function replaceFile(path: string, text: string): void {
   const folder = mkdtempSync(join(tmpdir(), 'ziti-tunnel-'))
   try {
-    const file = join(folder, 'file')
-    writeFileSync(file, text, { mode: 0o644 })
-    bind(file, path)
+    if (libc().mount('tmpfs', folder, 'tmpfs', 0, 'size=1m,mode=755') !== 0) throw callError(`put another file in the place of ${path}`, 'mount', errno())
+    try {
+      const file = join(folder, 'file')
+      writeFileSync(file, text, { mode: 0o644 })
+      bind(file, path)
+    } finally {
+      libc().umount2(folder, MNT_DETACH)
+    }
   } finally {
-    rmSync(folder, { recursive: true, force: true })
+    rmdirSync(folder)
   }
 }
 
