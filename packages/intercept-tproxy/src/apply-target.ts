@@ -1,7 +1,6 @@
-import type { ApplyReport } from '@tunnel/core/contracts'
+import type { ApplyReport, Claim } from '@tunnel/core/contracts'
 import { toCodedError, type CodedError } from '@tunnel/flow'
 import type { Interception } from './interception.ts'
-import type { Claim } from './wanted/claim.ts'
 import { targetOf, type Target } from './wanted/target.ts'
 
 /** So many parts of a refused table are tried by themselves; the rest of it waits for the next `apply`. */

@@ -1,9 +1,8 @@
+import { type Claim, describeClaim, missingIn } from '@tunnel/core/contracts'
 import type { HostChange } from '@tunnel/flow'
 import { families } from '@tunnel/flow'
 import { planChains } from './firewall/iptables-firewall.ts'
 import type { ListenerPorts } from './firewall/firewall.ts'
-import { missingIn } from './missing-in.ts'
-import { describeClaim, type Claim } from './wanted/claim.ts'
 import type { Numbers } from './wanted/numbers.ts'
 import type { FirewallForm } from './wanted/routing.ts'
 

@@ -23,7 +23,3 @@ export type TproxyErrorCode =
 export function createTproxyError(code: TproxyErrorCode, message: string, detail?: CodedError['detail'], cause?: unknown): CodedError {
   return new CodedError(code, message, { ...(detail && { detail }), cause })
 }
-
-export function cannotIntercept(code: TproxyErrorCode, service: string, address: string, why: string, cause?: unknown): CodedError {
-  return createTproxyError(code, `Cannot intercept ${address} for service '${service}': ${why}`, { service, address }, cause)
-}

@@ -1,6 +1,6 @@
-import type { ApplyReport, Interceptor, InterceptTable } from '@tunnel/core/contracts'
-import { isCodedError, silentLog, systemClock, type Clock, type HostChange, type Log, type Milliseconds, type TcpRequest, type UdpRequest } from '@tunnel/flow'
-import { openRouteControl, type RouteControl } from '@tunnel/linux'
+import { type ApplyReport, describeClaim, type Interceptor, type InterceptTable, missingIn } from '@tunnel/core/contracts'
+import { silentLog, systemClock, type Clock, type HostChange, type Log, type Milliseconds, type TcpRequest, type UdpRequest } from '@tunnel/flow'
+import { openRouteControl, unlessRestored, type RouteControl } from '@tunnel/linux'
 import { families, parsePrefix } from '@tunnel/flow'
 import { applyTarget } from './apply-target.ts'
 import type { Firewall } from './firewall/firewall.ts'
@@ -13,13 +13,11 @@ import { lanHints, openLan, planLan, repairLan, type LanOptions } from './host/l
 import { readHostAddresses } from './host/read-host.ts'
 import { RouteKeeper } from './host/route-keeper.ts'
 import { Interception } from './interception.ts'
-import { missingIn } from './missing-in.ts'
 import { planClaims, planFirst } from './plan-target.ts'
 import { Intake } from './sockets/intake.ts'
 import { openListeners, type Listeners } from './sockets/open-listeners.ts'
 import { createTproxyError } from './tproxy-error.ts'
 import type { TproxyInterceptorOptions } from './tproxy-options.ts'
-import { describeClaim } from './wanted/claim.ts'
 import { numbersOf, type Numbers } from './wanted/numbers.ts'
 import type { FirewallForm } from './wanted/routing.ts'
 import { resolveTarget, targetOf, type ResolvedTarget } from './wanted/target.ts'
@@ -283,15 +281,6 @@ class Tproxy implements TproxyInterceptor {
   /** For what nobody waits for. */
   #later(work: () => Promise<void>): void {
     this.#inTurn(work).catch((error: unknown) => this.#log('error', source, error instanceof Error ? error.message : String(error)))
-  }
-}
-
-/** A host that was restored meanwhile has nothing left to undo. */
-async function unlessRestored(work: Promise<unknown>): Promise<void> {
-  try {
-    await work
-  } catch (error) {
-    if (!isCodedError(error, 'journal.ended')) throw error
   }
 }
 

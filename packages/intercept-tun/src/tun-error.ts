@@ -37,7 +37,3 @@ function remedyOf(error: unknown): string {
   if (name === 'EACCES') return ". The usual mode of the device is 0666: 'sudo chmod 0666 /dev/net/tun'"
   return name === 'EBUSY' ? '. Another link has that name: choose another, or remove it' : ''
 }
-
-export function cannotIntercept(code: TunErrorCode, service: string, address: string, why: string, cause?: unknown): CodedError {
-  return createTunError(code, `Cannot intercept ${address} for service '${service}': ${why}`, { service, address }, cause)
-}

@@ -1,6 +1,6 @@
-import type { ApplyReport, Interceptor, InterceptTable } from '@tunnel/core/contracts'
+import { type ApplyReport, type Claim, describeClaim, type Interceptor, type InterceptTable, missingIn, ownPrefixes, type Resolved, resolveTable } from '@tunnel/core/contracts'
 import { isCodedError, silentLog, systemClock, type Cancel, type Clock, type Endpoint, type Flow, type HostChange, type Log, type Milliseconds, type TcpRequest, type UdpRequest } from '@tunnel/flow'
-import { openSocketDiag, ownMark, ownMask, planRoute, planRule, type Rule, type SocketDiag } from '@tunnel/linux'
+import { openSocketDiag, ownMark, ownMask, planRoute, planRule, unlessRestored, type Rule, type SocketDiag } from '@tunnel/linux'
 import { contains, families, formatPrefix, parsePrefix, type Prefix } from '@tunnel/flow'
 import { AbandonWatch } from './flows/abandon-watch.ts'
 import { FlowLedger } from './flows/flow-ledger.ts'
@@ -8,12 +8,9 @@ import { TrackedTcpRequest, TrackedUdpRequest } from './flows/tracked-request.ts
 import { destinationsOf, type Destination } from './link/destination.ts'
 import { OwnDatagramPort, OwnListener, type OwnPort, type TunDatagramPort, type TunListener } from './link/ports.ts'
 import { Tunnel } from './link/tunnel.ts'
-import { missingIn } from './missing-in.ts'
 import { cannotOpen, createTunError } from './tun-error.ts'
 import type { TunInterceptorOptions } from './tun-options.ts'
 import { ClaimFinder, type Ends } from './wanted/claim-finder.ts'
-import { describeClaim, type Claim } from './wanted/claim.ts'
-import { ownPrefixes, resolveTable, type Resolved } from './wanted/resolve.ts'
 
 export interface TunStats {
   readonly connections: number
@@ -185,7 +182,7 @@ class Tun implements TunInterceptor {
 
   #resolve(table: InterceptTable): Resolved {
     const { addressesOf = () => [] } = this.#options
-    return resolveTable(table, { addressesOf, own: ownPrefixes(this.#tunnel.hostAddresses()), ipv6: this.#tunnel.ipv6 })
+    return resolveTable(table, { kind: this.kind, addressesOf, own: ownPrefixes(this.#tunnel.hostAddresses()), ipv6: this.#tunnel.ipv6 })
   }
 
   /** What claims need, and our own ports, and what flows that are under way still need of what is there. */
@@ -361,15 +358,6 @@ function planClaim(kind: string, words: string, claim: Claim): HostChange {
 function refusalOf(claim: Claim, refused: ReturnType<Tunnel['moveTo']>): ApplyReport['failed'][number]['error'] {
   const refusal = refused.find(({ destination }) => contains(destination.prefix, claim.to))
   return refusal?.error ?? createTunError('tun.apply-failed', `Cannot intercept ${describeClaim(claim)}`)
-}
-
-/** A host that was restored meanwhile has nothing left to undo. */
-async function unlessRestored(work: Promise<unknown>): Promise<void> {
-  try {
-    await work
-  } catch (error) {
-    if (!isCodedError(error, 'journal.ended')) throw error
-  }
 }
 
 function closedReport({ intercepts }: InterceptTable): ApplyReport {

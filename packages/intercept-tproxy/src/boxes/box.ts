@@ -1,6 +1,6 @@
+import { missingIn } from '@tunnel/core/contracts'
 import { formatEndpoint, type Endpoint, type Protocol } from '@tunnel/flow'
 import { contains, formatAddress, parsePrefix, type AddressRange } from '@tunnel/flow'
-import { missingIn } from '../missing-in.ts'
 import type { Interval } from './intervals.ts'
 
 /** Destinations that are intercepted: every address, with every port, of one protocol. */

@@ -1,7 +1,7 @@
+import type { Claim } from '@tunnel/core/contracts'
 import type { Prefix } from '@tunnel/flow'
 import type { Box } from '../boxes/box.ts'
 import type { LingeringFlow } from '../flows/live-flows.ts'
-import type { Claim } from '../wanted/claim.ts'
 import type { FirewallForm } from '../wanted/routing.ts'
 
 /** What is to reach us, in both shapes. */

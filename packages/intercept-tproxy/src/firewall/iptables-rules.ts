@@ -1,6 +1,7 @@
+import type { Claim } from '@tunnel/core/contracts'
 import { ownMark, ownMask, type IptablesRule, type MarkTarget, type TproxyTarget } from '@tunnel/linux'
 import { overlaps, parsePrefix, type Family, type Prefix } from '@tunnel/flow'
-import { mayMeetReplies, type Claim } from '../wanted/claim.ts'
+import { mayMeetReplies } from '../wanted/claim-wishes.ts'
 import type { Numbers } from '../wanted/numbers.ts'
 import type { FirewallTarget, ListenerPorts } from './firewall.ts'
 

@@ -1,6 +1,6 @@
 import { addElements, deleteElements, openOwnerTable, type NftChange, type OwnerTable } from '@tunnel/linux'
 import { flowKey, type LingeringFlow } from '../flows/live-flows.ts'
-import { mayMeetReplies } from '../wanted/claim.ts'
+import { mayMeetReplies } from '../wanted/claim-wishes.ts'
 import type { Numbers } from '../wanted/numbers.ts'
 import { emptyTarget, type Firewall, type FirewallTarget, type ListenerPorts } from './firewall.ts'
 import { boxChanges, flowChanges } from './nftables-elements.ts'

@@ -1,6 +1,6 @@
+import { missingIn } from '@tunnel/core/contracts'
 import { isCodedError, type HostChange } from '@tunnel/flow'
 import { ownRouteProtocol, planRoute, planRule, type HostState, type Route, type RouteControl, type Rule } from '@tunnel/linux'
-import { missingIn } from '../missing-in.ts'
 
 /** Routes and the rules that lead to them, by what tells them apart. */
 export interface Routing {

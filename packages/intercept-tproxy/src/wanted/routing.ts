@@ -1,6 +1,6 @@
+import type { Claim } from '@tunnel/core/contracts'
 import { ownMark, ownMask, type Route, type Rule } from '@tunnel/linux'
 import { contains, type Prefix } from '@tunnel/flow'
-import type { Claim } from './claim.ts'
 import type { HostAddresses } from '../host/host-addresses.ts'
 import type { Numbers } from './numbers.ts'
 

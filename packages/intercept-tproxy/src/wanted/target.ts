@@ -1,10 +1,9 @@
-import type { ApplyReport, InterceptTable } from '@tunnel/core/contracts'
+import { type ApplyReport, type Claim, holesOf, type InterceptTable, ownPrefixes, resolveTable } from '@tunnel/core/contracts'
 import type { Prefix } from '@tunnel/flow'
 import { byKey, type Box } from '../boxes/box.ts'
 import { disjointBoxes, type Wish } from '../boxes/disjoint.ts'
-import { holesOf, ownPrefixes, type HostAddresses } from '../host/host-addresses.ts'
-import { wishesOf, type Claim } from './claim.ts'
-import { resolveTable } from './resolve.ts'
+import type { HostAddresses } from '../host/host-addresses.ts'
+import { wishesOf } from './claim-wishes.ts'
 
 /** What is to be intercepted, in every shape that the host wants it in. */
 export interface Target {
@@ -29,13 +28,13 @@ export interface ResolvedTarget {
 
 /** Pure: from nothing but its arguments. */
 export function resolveTarget(table: InterceptTable, { addressesOf, host }: TargetOptions): ResolvedTarget {
-  const own = ownPrefixes(host)
-  const { claims, failed, notes } = resolveTable(table, { addressesOf, holes: holesOf(own), own, ipv6: host.ipv6 })
+  const own = ownPrefixes(host.own)
+  const { claims, failed, notes } = resolveTable(table, { kind: 'tproxy', addressesOf, own, ipv6: host.ipv6 })
   return { target: targetOf(claims, host), failed, notes }
 }
 
 export function targetOf(claims: ReadonlyMap<string, Claim>, host: HostAddresses): Target {
-  const own = ownPrefixes(host)
+  const own = ownPrefixes(host.own)
   const wishes: Wish[] = []
   for (const claim of claims.values()) wishes.push(...wishesOf(claim))
   return { claims, boxes: byKey(disjointBoxes(wishes, holesOf(own))), host, own }

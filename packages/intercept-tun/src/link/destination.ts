@@ -1,5 +1,5 @@
+import type { Claim } from '@tunnel/core/contracts'
 import { contains, type Prefix } from '@tunnel/flow'
-import type { Claim } from '../wanted/claim.ts'
 
 /** What is routed into the link. */
 export interface Destination {

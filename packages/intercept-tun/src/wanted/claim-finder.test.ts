@@ -1,14 +1,14 @@
+import { resolveTable } from '@tunnel/core/contracts'
 import { describe, expect, it } from 'vitest'
 import { tableOf, wanted } from '@tunnel/core/testing'
 import { ClaimFinder } from './claim-finder.ts'
-import { resolveTable } from './resolve.ts'
 
 const table = tableOf(
   wanted('web', { to: '203.0.113.5', ports: 80 }),
   wanted('range', { to: ['10.0.0.0/8', 'fd00::/8'], ports: [100, 200], protocols: ['tcp', 'udp'] }),
   wanted('some', { to: '10.1.1.1', ports: 300, from: ['192.0.2.0/24'] }),
 )
-const { claims } = resolveTable(table, { addressesOf: () => [], own: [], ipv6: true })
+const { claims } = resolveTable(table, { kind: 'tun', addressesOf: () => [], own: [], ipv6: true })
 const finder = new ClaimFinder(claims.values())
 const answer = (protocol: 'tcp' | 'udp', address: string, port: number, from = '198.51.100.1') => finder.find({ protocol, from: { address: from, port: 9 }, to: { address, port } })
 

@@ -1,6 +1,6 @@
+import type { Claim } from '@tunnel/core/contracts'
 import type { Endpoint, Protocol } from '@tunnel/flow'
 import { contains, parsePrefix, type Prefix } from '@tunnel/flow'
-import type { Claim } from './claim.ts'
 
 export interface Ends {
   readonly protocol: Protocol

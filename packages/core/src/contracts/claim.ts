@@ -1,5 +1,6 @@
-import { prefixOfPattern, type WantedIntercept } from '@tunnel/core/contracts'
 import { formatEndpoint, formatPrefix, type Prefix, type Protocol } from '@tunnel/flow'
+import type { WantedIntercept } from './interceptor.ts'
+import { prefixOfPattern } from './pattern-prefix.ts'
 
 /** One address of one service, with one protocol and one range of ports. */
 export interface Claim {

@@ -1,18 +1,14 @@
-import type { WantedIntercept } from '@tunnel/core/contracts'
+import type { WantedIntercept } from './interceptor.ts'
 import { CodedError } from '@tunnel/flow'
 import { describe, expect, it } from 'vitest'
-import { holesOf, ownPrefixes, type HostAddresses } from '../host/host-addresses.ts'
-import { tableOf, wanted } from '@tunnel/core/testing'
-import { numbersOf } from './numbers.ts'
-import { resolveTable } from './resolve.ts'
-import { routesOf, rulesFor } from './routing.ts'
-import { parsePrefix } from '@tunnel/flow'
+import { tableOf, wanted } from '../testing/wanted.ts'
+import { ownPrefixes } from './own-addresses.ts'
+import { resolveTable } from './resolve-table.ts'
 
-const host: HostAddresses = { own: ['192.0.2.1', '2001:db8::1', '127.0.0.1', 'fe80::1'], ipv6: true, source: { 4: '192.0.2.1', 6: '2001:db8::1' } }
-const own = ownPrefixes(host)
+const own = ownPrefixes(['192.0.2.1', '2001:db8::1', '127.0.0.1', 'fe80::1'])
 const names: Record<string, readonly string[]> = { 'web.ziti': ['100.64.0.5', 'fd64::5'], '*.ziti': ['100.64.0.0/10', 'fd64::/64'], 'odd.ziti': ['nonsense'], 'none.ziti': [] }
 const options = {
-  holes: holesOf(own),
+  kind: 'tproxy' as const,
   own,
   ipv6: true,
   addressesOf(name: string) {
@@ -67,42 +63,7 @@ describe('a table', () => {
     expect([...resolve(service).claims.values()][0]).toBe(first[0])
     names['web.ziti'] = ['100.64.0.6']
     expect([...resolve(service).claims.keys()]).toEqual(["tcp 100.64.0.6:80 for service 'web'"])
-    const moved = ownPrefixes({ ...host, own: ['100.64.0.6'] })
-    expect(resolveTable(tableOf(service), { ...options, own: moved, holes: holesOf(moved) }).claims.size).toBe(1)
-  })
-})
-
-describe('routes', () => {
-  const { claims } = resolve(
-    wanted('lit', { to: ['10.0.0.0/8', '10.1.1.1', 'fd00::1', '0.0.0.0/1'], ports: 80 }),
-    wanted('wild', { to: '*.ziti', ports: 80 }),
-    wanted('other', { to: 'web.ziti', ports: 80 }),
-  )
-  const pools = ['100.64.0.0/10', 'fd64::/64'].map((text) => parsePrefix(text)!)
-  const numbers = numbersOf(0)
-  const routes = routesOf(claims.values(), { numbers, host, pools })
-
-  it("lead to names before the host's own, to literals behind; none lies within another", () => {
-    expect(routes.map(({ destination, table, source }) => `${destination} ${table} ${source}`)).toEqual([
-      '100.64.0.0/10 3133720 192.0.2.1',
-      'fd64::/64 3133720 2001:db8::1',
-      '0.0.0.0/1 3133740 192.0.2.1',
-      'fd00::1/128 3133740 2001:db8::1',
-    ])
-  })
-
-  it('are behind for a name whose address is that of somebody else', () => {
-    const outside = routesOf(claims.values(), { numbers, host, pools: [] })
-    expect(new Set(outside.map(({ table }) => table))).toEqual(new Set([3_133_740]))
-  })
-
-  it('are led to by rules that pass traffic of tunnelers, where there are any', () => {
-    const rules = rulesFor(routes, numbers)
-    expect(rules.filter(({ family }) => family === 4)).toEqual([
-      { family: 4, priority: 100, mark: 0x7a690000, mask: 0xffff0000, invert: true, table: 3_133_720 },
-      { family: 4, priority: 64, mark: 1, mask: 1, table: 3_133_740 },
-      { family: 4, priority: 33_000, mark: 0x7a690000, mask: 0xffff0000, invert: true, table: 3_133_740 },
-    ])
-    expect(rulesFor([], numbers)).toEqual([])
+    expect(resolveTable(tableOf(wanted('off', { to: 'none.ziti', ports: 80 })), { ...options, kind: 'tun' }).failed).toMatchObject([{ error: { code: 'tun.unassigned' } }])
+    expect(resolveTable(tableOf(service), { ...options, own: ownPrefixes(['100.64.0.6']) }).claims.size).toBe(1)
   })
 })

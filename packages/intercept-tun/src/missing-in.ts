@@ -1,6 +1,0 @@
-/** Values of `there` whose keys are not in `here`. */
-export function missingIn<T>(here: ReadonlyMap<string, unknown>, there: ReadonlyMap<string, T>): T[] {
-  const missing: T[] = []
-  for (const [key, value] of there) if (!here.has(key)) missing.push(value)
-  return missing
-}
