@@ -16,6 +16,7 @@ import { insideAddresses, type InsideAddresses } from './inside-addresses.ts'
 import { openInsideDns } from './inside-dns.ts'
 import { hiddenSockets, insideNsswitch, insideResolvConf } from './inside-files.ts'
 import { OpenDatagrams } from './open-datagrams.ts'
+import { PendingRequests } from './pending-requests.ts'
 import { createRelay, type Relay } from './relay.ts'
 import { createSplitInterceptor } from './split-interceptor.ts'
 
@@ -40,6 +41,7 @@ export class CommandHost implements HostSide {
   readonly #inside: InsideAddresses
   readonly #relay: Relay = createRelay()
   readonly #datagrams = new OpenDatagrams()
+  readonly #pending = new PendingRequests()
   #namespace: CommandNamespace | undefined
   #stack: Netstack | undefined
   #dns: DnsServer | undefined
@@ -68,7 +70,7 @@ export class CommandHost implements HostSide {
     const book = createSyntheticNames(pool, this.#session.log)
     await this.#openDns(stack, book)
     const split = createSplitInterceptor({ hostnameOf: (address) => book.nameOf(address), others: (request) => this.#takeOther(request, book) })
-    stack.onConnect((request) => split.take(request))
+    stack.onConnect((request) => split.take(this.#pending.watch(request)))
     stack.onDatagram((request) => split.take(this.#datagrams.watch(request)))
     return {
       interceptor: this.#telling(withNames(split, { book })),
@@ -92,8 +94,9 @@ export class CommandHost implements HostSide {
 
   async stopping(): Promise<void> {
     this.#datagrams.close()
+    this.#pending.abandonAll()
     const enough = new Promise<void>((resolve) => systemClock.after(grace, resolve))
-    await Promise.race([this.#relay.stop(), enough])
+    await Promise.race([this.#relay.whenIdle(), enough])
   }
 
   async close(): Promise<void> {

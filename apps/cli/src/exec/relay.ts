@@ -1,5 +1,5 @@
 import { BlockList } from 'node:net'
-import type { Endpoint, Flow, RefuseReason, TcpRequest, UdpRequest } from '@tunnel/flow'
+import type { Endpoint, RefuseReason, TcpRequest, UdpRequest } from '@tunnel/flow'
 import { createAbortedError, isCodedError, pump, pumpDatagrams, unmapAddress } from '@tunnel/flow'
 import { connectDatagramFlow, connectFlow } from '@tunnel/flow/node'
 
@@ -7,8 +7,10 @@ import { connectDatagramFlow, connectFlow } from '@tunnel/flow/node'
 export interface Relay {
   /** `to` is where the request really goes; by default where it says. */
   take(request: TcpRequest | UdpRequest, to?: Endpoint): void
-  /** Who asks has ended: what is not connected yet is given up. Resolves when no TCP connection is open. */
-  stop(): Promise<void>
+  /** TCP connections that are open. */
+  readonly open: number
+  /** Resolves when none is open. */
+  whenIdle(): Promise<void>
 }
 
 /** Nobody is there, or more than one. What comes here for them is a mistake, or an attempt to reach the host's own. */
@@ -21,9 +23,8 @@ export function leadsNowhere(address: string): boolean {
   return nowhere.check(plain, plain.includes(':') ? 'ipv6' : 'ipv4')
 }
 
-export function createRelay(connect: typeof connectFlow = connectFlow): Relay {
+export function createRelay(): Relay {
   const waiting = new Set<() => void>()
-  const dials = new Set<AbortController>()
   let open = 0
   const ended = (): void => {
     open -= 1
@@ -31,39 +32,30 @@ export function createRelay(connect: typeof connectFlow = connectFlow): Relay {
     for (const tell of waiting) tell()
     waiting.clear()
   }
-  const connectTo = ({ address, port }: Endpoint) => (dial: AbortController): Promise<Flow> => {
-    dials.add(dial)
-    return connect({ host: address, port, signal: dial.signal }).finally(() => dials.delete(dial))
-  }
   return {
     take(request, to) {
       if (to === undefined && leadsNowhere(request.to.address)) return request.refuse('host-unreachable')
       if (request.protocol === 'udp') return void takeDatagrams(request, to ?? request.to)
       open += 1
-      void takeStream(request, connectTo(to ?? request.to), ended)
+      void takeStream(request, to ?? request.to, ended)
     },
-    stop() {
-      for (const dial of dials) dial.abort()
-      return open === 0 ? Promise.resolve() : new Promise((resolve) => waiting.add(resolve))
+    get open() {
+      return open
     },
+    whenIdle: () => (open === 0 ? Promise.resolve() : new Promise((resolve) => waiting.add(resolve))),
   }
 }
 
 /** The program hears what we hear: its connection is accepted when ours is, and refused as ours is. */
-async function takeStream(request: TcpRequest, connect: (dial: AbortController) => Promise<Flow>, ended: () => void): Promise<void> {
-  const dial = new AbortController()
-  let abandoned = false
-  request.onAbandon(() => {
-    abandoned = true
-    dial.abort()
-  })
+async function takeStream(request: TcpRequest, { address, port }: Endpoint, ended: () => void): Promise<void> {
+  const abort = new AbortController()
+  request.onAbandon(() => abort.abort())
   try {
-    const server = await connect(dial)
-    if (!dial.signal.aborted) return void pump(request.accept(), server, ended)
-    server.reset(createAbortedError())
-    if (!abandoned) request.refuse('reset')
+    const server = await connectFlow({ host: address, port, signal: abort.signal })
+    if (abort.signal.aborted) server.reset(createAbortedError())
+    else return void pump(request.accept(), server, ended)
   } catch (error) {
-    if (!abandoned) request.refuse(reasonOf(error))
+    if (!abort.signal.aborted) request.refuse(reasonOf(error))
   }
   ended()
 }

@@ -33,7 +33,7 @@ export const errorGuide: Readonly<Record<string, ErrorAdvice>> = {
   },
   'dial.aborted': {
     meaning: 'The client went away before the connection was made',
-    next: 'Nothing, unless clients complain: then look for dials that take long',
+    next: 'There is nothing to do unless clients complain: then look for dials that take long',
   },
   'dial.not-permitted': {
     meaning: 'The identity may not dial the service',
@@ -54,7 +54,7 @@ export const errorGuide: Readonly<Record<string, ErrorAdvice>> = {
   },
   'overlay.closed': {
     meaning: 'The connection of this identity to the network was closed',
-    next: 'Nothing while the tunneler stops; otherwise look above for the reason',
+    next: 'There is nothing to do while the tunneler stops; otherwise look above for the reason',
   },
   overlay: {
     meaning: 'The connection of this identity to the network is not usable',
