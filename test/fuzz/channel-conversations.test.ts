@@ -1,13 +1,12 @@
 import { isCodedError, silentLog } from '@tunnel/flow'
 import { createVirtualClock } from '@tunnel/flow/testing'
 import { FrameReader, loadCrypto } from '@tunnel/edge/wire'
-import { beforeAll, describe, expect, it } from 'vitest'
+import { beforeAll, describe, expect } from 'vitest'
 import { Channel, unsentLimitBytes, type ChannelTransport } from '../../packages/edge/src/channel/channel.ts'
 import type { Crypto } from '../../packages/edge/src/wire/crypto.ts'
 import { scaled } from '../support/scale.ts'
-import { converseAll, isWhole } from './support/conversations.ts'
+import { itEndures } from './support/conversations.ts'
 import { chance, split } from './support/frames.ts'
-import { usedMebibytes } from './support/heap.ts'
 import { HostileApplication } from './support/hostile-application.ts'
 import { HostileRouter } from './support/hostile-router.ts'
 import { choose, pick, type Random } from './support/random.ts'
@@ -177,18 +176,5 @@ class Conversation {
 const converse = (random: Random): Promise<void> => new Conversation(random).run(5 + pick(random, 150))
 
 describe('a channel to a hostile router', () => {
-  const rounds = scaled(50_000)
-
-  it(`${rounds} conversations: nothing escapes, hangs or stays behind`, async () => {
-    await converseAll({ file, rounds, converse })
-    if (isWhole) expect(tally.names).toEqual(expect.arrayContaining(reached))
-  }, 900_000)
-
-  it('1000 conversations leave no memory behind', async () => {
-    const some = { file, rounds: 200, converse }
-    await converseAll(some)
-    const before = await usedMebibytes()
-    await converseAll({ ...some, rounds: 1000 })
-    expect((await usedMebibytes()) - before).toBeLessThan(8)
-  }, 120_000)
+  itEndures({ file, rounds: scaled(50_000), converse }, tally, reached)
 })

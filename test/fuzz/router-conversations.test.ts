@@ -2,15 +2,14 @@ import { createServer, type AddressInfo, type Server } from 'node:net'
 import { duplexPair } from 'node:stream'
 import { encodeString } from '@tunnel/edge/wire'
 import { createVirtualClock, type VirtualClock } from '@tunnel/flow/testing'
-import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { afterAll, beforeAll, describe } from 'vitest'
 import type { RouterStats } from '../../packages/devnet/src/router/counters.ts'
 import type { Router } from '../../packages/devnet/src/router/router.ts'
 import { routerLimits } from '../../packages/devnet/src/router/router-timing.ts'
 import { createTestNetwork, type TestNetwork } from '../../packages/devnet/src/router/testing/test-network.ts'
 import { scaled } from '../support/scale.ts'
-import { converseAll, isWhole } from './support/conversations.ts'
+import { itEndures } from './support/conversations.ts'
 import { chance } from './support/frames.ts'
-import { usedMebibytes } from './support/heap.ts'
 import { HostileClient } from './support/hostile-client.ts'
 import { choose, pick, type Random } from './support/random.ts'
 import { Tally } from './support/tally.ts'
@@ -187,18 +186,5 @@ class Conversation {
 const converse = (random: Random): Promise<void> => new Conversation(random).run(5 + pick(random, 100))
 
 describe('a router with hostile clients', () => {
-  const rounds = scaled(50_000)
-
-  it(`${rounds} conversations: nothing escapes, hangs or stays behind`, async () => {
-    await converseAll({ file, rounds, converse })
-    if (isWhole) expect(tally.names).toEqual(expect.arrayContaining(reached))
-  }, 900_000)
-
-  it('1000 conversations leave no memory behind', async () => {
-    const some = { file, rounds: 200, converse }
-    await converseAll(some)
-    const before = await usedMebibytes()
-    await converseAll({ ...some, rounds: 1000 })
-    expect((await usedMebibytes()) - before).toBeLessThan(8)
-  }, 120_000)
+  itEndures({ file, rounds: scaled(50_000), converse }, tally, reached)
 })

@@ -1,6 +1,9 @@
 import { inspect } from 'node:util'
 import { performance } from 'node:perf_hooks'
+import { expect, it } from 'vitest'
+import { usedMebibytes } from './heap.ts'
 import { createRandom, fuzzSeed, type Random } from './random.ts'
+import type { Tally } from './tally.ts'
 
 /** One round only: what a failing run says. */
 const onlyRound = process.env['TUNNEL_FUZZ_ROUND']
@@ -38,6 +41,22 @@ export async function converseAll({ file, rounds, converse }: ConversationsOptio
   } finally {
     process.off('uncaughtException', escape).off('unhandledRejection', escape)
   }
+}
+
+/** The tests of a program at the mercy of others: many rounds, of which those of `reached` must have come across, and that nothing stays in memory. */
+export function itEndures(options: ConversationsOptions, tally: Tally, reached: readonly string[]): void {
+  it(`${options.rounds} conversations: nothing escapes, hangs or stays behind`, async () => {
+    await converseAll(options)
+    if (isWhole) expect(tally.names).toEqual(expect.arrayContaining([...reached]))
+  }, 900_000)
+
+  it('1000 conversations leave no memory behind', async () => {
+    const some = { ...options, rounds: 200 }
+    await converseAll(some)
+    const before = await usedMebibytes()
+    await converseAll({ ...some, rounds: 1000 })
+    expect((await usedMebibytes()) - before).toBeLessThan(8)
+  }, 120_000)
 }
 
 function failure(file: string, round: number, cause: unknown): Error {

@@ -1,8 +1,8 @@
-import { chmodSync } from 'node:fs'
 import { unlink } from 'node:fs/promises'
-import { createServer, type Server, type Socket } from 'node:net'
+import { createServer, type Socket } from 'node:net'
 import type { Milliseconds } from '@tunnel/flow'
 import type { PcapTap } from '@tunnel/netstack'
+import { listenPrivately } from '../status/listen-privately.ts'
 import { limitedSink } from './limited-sink.ts'
 
 const mostClients = 4
@@ -23,7 +23,7 @@ export async function openCaptureServer(path: string, tap: PcapTap): Promise<{ c
   })
   server.maxConnections = mostClients
   server.unref()
-  await listening(server, path)
+  await listenPrivately(server, path)
   return {
     close() {
       server.close()
@@ -44,16 +44,5 @@ function serve(socket: Socket, tap: PcapTap): void {
     const send = (piece: Uint8Array): void => void (socket.writable && socket.writableLength < mostWaitingBytes && socket.write(piece))
     const stop = tap.add(limitedSink(send, limit === 'none' ? Number.POSITIVE_INFINITY : Number(limit), full))
     socket.on('end', () => socket.end()).on('close', stop)
-  })
-}
-
-function listening(server: Server, path: string): Promise<void> {
-  return new Promise((resolve, reject) => {
-    server.once('error', reject)
-    server.listen(path, () => {
-      server.off('error', reject)
-      chmodSync(path, 0o600)
-      resolve()
-    })
   })
 }

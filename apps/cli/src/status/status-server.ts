@@ -1,4 +1,3 @@
-import { chmodSync } from 'node:fs'
 import { chmod, mkdir, unlink } from 'node:fs/promises'
 import type { Server, Socket } from 'node:net'
 import { createServer } from 'node:net'
@@ -9,6 +8,7 @@ import { openCaptureServer } from '../capture/capture-server.ts'
 import { captureEnding } from '../capture/find-instance.ts'
 import type { Session } from '../session.ts'
 import type { InstanceStatus } from './instance-status.ts'
+import { listenPrivately } from './listen-privately.ts'
 import { askStatus } from './status-client.ts'
 import { statusDirectoryOf } from './status-directory.ts'
 
@@ -54,7 +54,7 @@ export async function openServer(directory: string, status: () => InstanceStatus
   const server = createServer((socket) => answer(socket, status))
   server.maxConnections = mostClients
   server.unref()
-  await listen(server, await freePath(directory, pid))
+  await listenPrivately(server, await freePath(directory, pid))
   return server
 }
 
@@ -73,15 +73,4 @@ async function freePath(directory: string, pid: number): Promise<string> {
     if (state === 'gone') await unlink(path).catch(() => {})
     if (state === 'gone' || attempt === 16) return path
   }
-}
-
-function listen(server: Server, path: string): Promise<void> {
-  return new Promise((resolve, reject) => {
-    server.once('error', reject)
-    server.listen(path, () => {
-      server.off('error', reject)
-      chmodSync(path, 0o600)
-      resolve()
-    })
-  })
 }
