@@ -4,27 +4,18 @@ import { SendBuffer } from './buffer/send-buffer.ts'
 import type { BlockPool } from './buffer/block-pool.ts'
 import { initialWindowBytes, type CreateCongestionControl } from './congestion/congestion-control.ts'
 import { LossRecovery } from './loss/loss-recovery.ts'
+import { Retransmitter } from './loss/retransmitter.ts'
 import { SentSegment } from './loss/sent-segments.ts'
-import type { TcpInfo } from './tcp-info.ts'
-import type { TcpTunables } from './tcp-connection-options.ts'
+import { PersistTimer } from './persist-timer.ts'
+import type { SegmentOutput } from './segment-output.ts'
+import { SegmentSizes } from './segment-sizes.ts'
+import { SendWindow } from './send-window.ts'
 import { seqAdd, seqDiff, seqLess, seqLessOrEqual, type Seq } from './seq.ts'
+import type { TcpTunables } from './tcp-connection-options.ts'
+import type { TcpInfo } from './tcp-info.ts'
 
 /** Segments in flight that are kept account of: bounds memory when an application sends single bytes. */
 const sentLimit = 8_192
-/** Zero-window probes come at least so often (RFC 9293 3.8.6.1 leaves it open; Linux takes two minutes). */
-const longestPersist = 60_000
-
-/** Windows of fewer segments than this are divided evenly. */
-const fewSegments = 32
-
-/** Puts segments on their way. False: the device takes none now; the segment counts as not sent. */
-export interface SegmentOutput {
-  /** `length` bytes of data from `seq` on, after a SYN and before a FIN if those are set. */
-  sendData(seq: Seq, length: number, syn: boolean, fin: boolean, now: Milliseconds): boolean
-  /** An empty segment whose number lies just before SND.NXT: whoever gets it must answer (RFC 9293 3.8.4, 3.10.7.4). */
-  sendProbe(now: Milliseconds): boolean
-}
-
 export interface SenderOptions {
   readonly pool: BlockPool
   readonly initialSequence: Seq
@@ -41,31 +32,23 @@ export interface SenderOptions {
 export class Sender {
   readonly buffer: SendBuffer
   readonly recovery: LossRecovery
+  readonly window: SendWindow
+  readonly #sizes: SegmentSizes
+  readonly #retransmitter: Retransmitter
+  readonly #persist = new PersistTimer()
+  readonly #tunables: TcpTunables
+  readonly #flightLimitBytes: number
   /** Timeouts since the last answer: the first of them is R1's. */
   timeouts = 0
-  readonly #options: SenderOptions
-  #offloadBytes: number
-  #mss: number
   /** SND.UNA, SND.NXT */
   una: Seq
   next: Seq
-  /** SND.WND in bytes, SND.WL1, SND.WL2, and Max(SND.WND) of RFC 9293 3.8.6.2.1. */
-  window = 0
-  #windowSeq: Seq
-  #windowAck: Seq
-  #largestWindow = 0
   /** The handshake is done: data may go. */
   #open = false
   #synSent = false
   #finQueued = false
   #finSent = false
   #probeDue = false
-  /** The first segment goes again, whatever else may be in flight (RFC 6298 5.4). */
-  #firstDue = false
-  #persistDue = false
-  /** Since when there is something to send, nothing in flight, and no window for it. */
-  #persistBase: Milliseconds | undefined
-  #persistFactor = 1
   #lastSentAt: Milliseconds = 0
   /** Where the last segment that was not full has ended. */
   #smallEnd: Seq | undefined
@@ -74,15 +57,15 @@ export class Sender {
 
   constructor(options: SenderOptions) {
     const start = options.initialSequence
-    this.#options = options
-    this.#mss = options.mss
-    this.#offloadBytes = options.offloadBytes
+    this.#tunables = options.tunables
+    this.#flightLimitBytes = options.flightLimitBytes
     this.buffer = new SendBuffer(options.pool, seqAdd(start, 1))
     this.recovery = new LossRecovery(options.createCongestion, start, options.mss)
+    this.window = new SendWindow(start)
+    this.#sizes = new SegmentSizes(options.mss, options.offloadBytes)
+    this.#retransmitter = new Retransmitter(this.recovery, this.#sizes)
     this.una = start
     this.next = start
-    this.#windowSeq = start
-    this.#windowAck = start
   }
 
   /** Sent by the application and not yet by us. */
@@ -105,12 +88,12 @@ export class Sender {
   }
 
   get mss(): number {
-    return this.#mss
+    return this.#sizes.mss
   }
 
   get timerAt(): Milliseconds {
     if (this.recovery.timerAt !== Number.POSITIVE_INFINITY) return this.recovery.timerAt
-    return this.#persistBase === undefined ? Number.POSITIVE_INFINITY : this.#persistBase + this.#persistInterval
+    return this.#persist.wakeAt(this.recovery.rtt.timeout)
   }
 
   /** Since when the peer answers nothing though it should; infinity if it does. */
@@ -128,31 +111,24 @@ export class Sender {
   }
 
   negotiated(mss: number, sackPermitted: boolean): void {
-    this.#mss = mss
+    this.#sizes.mss = mss
     this.recovery.negotiated(mss, sackPermitted)
   }
 
   /** The handshake is done; `seq` and `ack` are those of the segment that completed it. */
   established(window: number, seq: Seq, ack: Seq): void {
     this.#open = true
-    this.#setWindow(window, seq, ack)
+    this.window.set(window, seq, ack)
   }
 
-  /**
-   * RFC 9293 3.10.7.4, fifth check: the window counts only from a segment that is not older than the last one's. One that moves
-   * SND.UNA is not, whatever its number: with the old window from there on we would send more than was ever allowed.
-   */
+  /** True: the window is another one than before. */
   updateWindow(window: number, seq: Seq, ack: Seq): boolean {
-    const newer = seqLess(this.una, ack) || seqLess(this.#windowSeq, seq) || (this.#windowSeq === seq && seqLessOrEqual(this.#windowAck, ack))
-    if (!newer) return false
-    const changed = window !== this.window
-    this.#setWindow(window, seq, ack)
-    return changed
+    return this.window.update(window, seq, ack, this.una)
   }
 
-  /** RFC 5961 5.2: an ACK of something sent, and not older than a window. */
+  /** RFC 5961 5.2. */
   isAcceptableAck(ack: Seq): boolean {
-    return seqLessOrEqual(ack, this.next) && seqLessOrEqual(seqAdd(this.una, -this.#largestWindow), ack)
+    return this.window.acceptsAck(ack, this.una, this.next)
   }
 
   /** An ACK that lies between SND.UNA and SND.NXT. */
@@ -165,7 +141,7 @@ export class Sender {
       first !== undefined &&
       (seqLessOrEqual(first.end, ack) || (second !== undefined && seqLessOrEqual(second.start, first.start) && seqLessOrEqual(first.end, second.end)))
     // Whoever closes the window, or shrinks it over what is in flight, and answers is alive (RFC 9293 3.8.6.1, MUST-37, SHLD-17).
-    if (advanced || this.window === 0 || seqLess(seqAdd(ack, this.window), this.next)) {
+    if (advanced || this.window.bytes === 0 || seqLess(seqAdd(ack, this.window.bytes), this.next)) {
       this.#unansweredSince = undefined
       this.#answeredAt = now
     }
@@ -189,15 +165,15 @@ export class Sender {
 
   /** The largest segment that the path takes is less than was thought (RFC 1191, RFC 8201). */
   pathShrunk(mss: number): void {
-    if (mss >= this.#mss) return
-    this.#mss = mss
+    if (mss >= this.#sizes.mss) return
+    this.#sizes.mss = mss
     this.recovery.shrink(mss)
   }
 
   info(): Omit<TcpInfo, 'state' | 'unreadBytes'> {
     const { recovery } = this
     return {
-      mssBytes: this.#mss,
+      mssBytes: this.#sizes.mss,
       congestionWindowBytes: recovery.windowBytes,
       slowStartThresholdBytes: recovery.congestion.thresholdBytes,
       recovery: recovery.phase,
@@ -205,7 +181,7 @@ export class Sender {
       sackedBytes: recovery.sent.sackedBytes,
       lostBytes: recovery.sent.lostBytes,
       unsentBytes: this.unsentBytes,
-      sendWindowBytes: this.window,
+      sendWindowBytes: this.window.bytes,
       retransmissions: recovery.retransmissions,
       roundTrip: recovery.rtt.smoothed,
       retransmissionTimeout: recovery.rtt.timeout,
@@ -214,7 +190,7 @@ export class Sender {
 
   /** The device cuts no segments any more: each is to have a header of its own. */
   cutsBeforehand(): void {
-    this.#offloadBytes = 0
+    this.#sizes.cutBeforehand()
   }
 
   /** Nothing is in flight, and nothing waits. */
@@ -235,14 +211,7 @@ export class Sender {
   clear(): void {
     this.buffer.clear()
     this.recovery.clear()
-    this.#persistBase = undefined
-  }
-
-  #setWindow(window: number, seq: Seq, ack: Seq): void {
-    this.window = window
-    this.#largestWindow = Math.max(this.#largestWindow, window)
-    this.#windowSeq = seq
-    this.#windowAck = ack
+    this.#persist.stop()
   }
 
   #expire(now: Milliseconds): void {
@@ -257,55 +226,33 @@ export class Sender {
         this.#unansweredSince ??= first && !first.syn ? Math.max(first.sentAt, this.#answeredAt) : now
         this.timeouts += 1
         recovery.retransmissionExpired(this.next, now)
-        this.#firstDue = true
+        this.#retransmitter.firstDue = true
       }
-    } else if (this.#persistBase !== undefined && now >= this.#persistBase + this.#persistInterval) {
+    } else if (now >= this.#persist.wakeAt(recovery.rtt.timeout)) {
       this.#unansweredSince ??= now
-      this.#persistDue = true
+      this.#persist.due = true
     }
   }
 
   /** False: the device takes no more. */
   #sendAll(output: SegmentOutput, now: Milliseconds): boolean {
     if (!this.#synSent) return this.#sendSegment(output, 0, true, false, now)
-    if (!this.#sendLost(output, now)) return false
+    if (!this.#retransmitter.sendLost(output, this.next, this.window.largest, now)) return false
     if (this.#probeDue && !this.#sendTailProbe(output, now)) return false
     this.#probeDue = false
     if (this.#open && !this.#sendNew(output, now)) return false
-    return !this.#persistDue || this.#sendWindowProbe(output, now)
+    return !this.#persist.due || this.#sendWindowProbe(output, now)
   }
 
   #sendWindowProbe(output: SegmentOutput, now: Milliseconds): boolean {
     if (!output.sendProbe(now)) return false
-    this.#persistBase = now
-    this.#persistFactor *= 2
-    this.#persistDue = false
+    this.#persist.probed(now)
     return true
-  }
-
-  #sendLost(output: SegmentOutput, now: Milliseconds): boolean {
-    const { recovery } = this
-    for (let segment = recovery.sent.nextLost; segment; segment = recovery.sent.nextLost) {
-      const pipe = recovery.inFlight(this.next)
-      // One segment may always go with nothing in flight, and after a timeout (RFC 6298 5.4): else no ACK would ever come.
-      if (pipe > 0 && !this.#firstDue && pipe + Math.min(segment.length, this.#mss) > recovery.windowBytes) return true
-      const largest = Math.min(this.#largestSegment, this.#wholeSegments(recovery.windowBytes - pipe))
-      if (segment.length > largest) recovery.sent.split(segment, seqAdd(segment.seq, largest))
-      if (!this.#resend(segment, output, now)) return false
-      recovery.resent(segment, now)
-      this.#firstDue = false
-    }
-    return true
-  }
-
-  #resend(segment: SentSegment, output: SegmentOutput, now: Milliseconds): boolean {
-    const bytes = segment.length - (segment.syn ? 1 : 0) - (segment.fin ? 1 : 0)
-    return output.sendData(segment.seq, bytes, segment.syn, segment.fin, now)
   }
 
   #sendNew(output: SegmentOutput, now: Milliseconds): boolean {
     const { recovery } = this
-    if (recovery.sent.count === 0 && now - this.#lastSentAt > recovery.rtt.timeout) recovery.congestion.restart(initialWindowBytes(this.#mss))
+    if (recovery.sent.count === 0 && now - this.#lastSentAt > recovery.rtt.timeout) recovery.congestion.restart(initialWindowBytes(this.#sizes.mss))
     while (recovery.sent.count < sentLimit) {
       const allowed = Math.min(this.#allowedByPeer, this.#allowedByPath)
       const bytes = this.#choose(allowed)
@@ -322,7 +269,7 @@ export class Sender {
 
   get #allowedByPeer(): number {
     const used = seqDiff(this.next, this.una)
-    return Math.min(this.window, this.#options.flightLimitBytes) - used
+    return Math.min(this.window.bytes, this.#flightLimitBytes) - used
   }
 
   get #allowedByPath(): number {
@@ -333,18 +280,19 @@ export class Sender {
   #choose(allowed: number): number {
     const unsent = this.unsentBytes
     if (unsent === 0 || allowed <= 0) return 0
-    const whole = this.#segmentBytes
-    const bytes = Math.min(unsent, allowed, this.#largestSegment)
+    const { largest } = this.window
+    const whole = this.#sizes.full(largest)
+    const bytes = Math.min(unsent, allowed, this.#sizes.largest(largest))
     if (bytes >= whole) return bytes === unsent ? bytes : bytes - (bytes % whole)
     if (bytes === unsent) {
-      const waits = this.#options.tunables.nagle && !this.#finQueued && this.#smallInFlight
+      const waits = this.#tunables.nagle && !this.#finQueued && this.#smallInFlight
       return waits ? 0 : bytes
     }
     // RFC 9293 3.8.6.2.1, case 4: it has waited long enough.
-    if (this.#persistDue) return bytes
+    if (this.#persist.due) return bytes
     // The path allows less than a segment: wait for the next ACK, unless none is due.
     if (this.#allowedByPeer > allowed) return this.recovery.sent.count === 0 ? bytes : 0
-    return bytes >= this.#largestWindow / 2 ? bytes : 0
+    return bytes >= largest / 2 ? bytes : 0
   }
 
   /**
@@ -355,67 +303,32 @@ export class Sender {
     return this.#smallEnd !== undefined && seqLess(this.una, this.#smallEnd)
   }
 
-  /**
-   * A full segment. Of a peer whose window never was larger than a few segments it is the part that leaves no rest, which would
-   * be too small to send, so that up to half of such a window would never be used. The parts are even in number, because ACKs come for pairs.
-   */
-  get #segmentBytes(): number {
-    const window = this.#largestWindow
-    if (window >= fewSegments * this.#mss || window <= this.#mss) return this.#mss
-    return Math.floor(window / (2 * Math.ceil(window / (2 * this.#mss))))
-  }
-
-  get #largestSegment(): number {
-    const whole = this.#segmentBytes
-    return Math.max(whole, this.#offloadBytes - (this.#offloadBytes % whole))
-  }
-
-  /** As much of `bytes` as fills whole segments, at least one. */
-  #wholeSegments(bytes: number): number {
-    return bytes === Number.POSITIVE_INFINITY ? bytes : Math.max(this.#mss, bytes - (bytes % this.#mss))
-  }
-
   #sendSegment(output: SegmentOutput, bytes: number, syn: boolean, fin: boolean, now: Milliseconds): boolean {
     if (!output.sendData(this.next, bytes, syn, fin, now)) return false
     const end = seqAdd(this.next, bytes + (syn ? 1 : 0) + (fin ? 1 : 0))
     this.recovery.pushed(new SentSegment(this.next, end, syn, fin, now))
     this.next = end
-    if (bytes > 0 && bytes < this.#mss) this.#smallEnd = end
+    if (bytes > 0 && bytes < this.#sizes.mss) this.#smallEnd = end
     this.#synSent = true
     this.#finSent ||= fin
     this.#lastSentAt = now
-    this.#persistBase = undefined
-    this.#persistFactor = 1
-    this.#persistDue = false
+    this.#persist.reset()
     return true
   }
 
   /** RFC 8985 7.3: a new segment if there is one and room for it, else the last one again. */
   #sendTailProbe(output: SegmentOutput, now: Milliseconds): boolean {
     const { recovery } = this
-    const bytes = Math.min(this.unsentBytes, this.#mss)
+    const bytes = Math.min(this.unsentBytes, this.#sizes.mss)
     if (bytes > 0 && bytes <= this.#allowedByPeer) {
       if (!this.#sendSegment(output, bytes, false, false, now)) return false
       if (recovery.sent.last) recovery.probed(recovery.sent.last, false, now)
       return true
     }
-    const { last } = recovery.sent
-    if (!last) return true
-    if (last.length > this.#mss) recovery.sent.split(last, seqAdd(last.end, -this.#mss))
-    const tail = recovery.sent.last ?? last
-    if (!this.#resend(tail, output, now)) return false
-    recovery.probed(tail, true, now)
-    return true
+    return this.#retransmitter.sendTail(output, now)
   }
 
-  get #persistInterval(): Milliseconds {
-    return Math.min(longestPersist, this.recovery.rtt.timeout * this.#persistFactor)
-  }
-
-  /** RFC 9293 3.8.6.1: nothing is in flight, so only we can find out that the window has opened. */
   #armPersist(taken: boolean, now: Milliseconds): void {
-    const waiting = this.#open && taken && this.recovery.sent.count === 0 && (this.unsentBytes > 0 || this.#finDue)
-    if (!waiting) this.#persistBase = undefined
-    else this.#persistBase ??= now
+    this.#persist.arm(this.#open && taken && this.recovery.sent.count === 0 && (this.unsentBytes > 0 || this.#finDue), now)
   }
 }

@@ -6,7 +6,8 @@ import { ChallengeLimit } from './challenge-limit.ts'
 import { Ecn } from './ecn.ts'
 import { KeepAliveTimer } from './keep-alive-timer.ts'
 import { Receiver } from './receiver.ts'
-import { Sender, type SegmentOutput } from './sender.ts'
+import type { SegmentOutput } from './segment-output.ts'
+import { Sender } from './sender.ts'
 import { seqAdd, seqLess, seqLessOrEqual, type Seq } from './seq.ts'
 import type { EmitSegment, TcpConnectionOptions, TcpTunables } from './tcp-connection-options.ts'
 import type { TcpInfo } from './tcp-info.ts'
@@ -390,7 +391,7 @@ export class TcpConnection implements SegmentOutput {
     this.#sackAgreed = settings.sack && options.sackPermitted
     const mss = Math.max(leastMss, Math.min(options.mss ?? this.#options.defaultPeerMss ?? 536, this.#options.mss))
     this.#sender.negotiated(mss - this.#timestamps.optionBytes, this.#sackAgreed)
-    this.#sender.window = window
+    this.#sender.window.bytes = window
   }
 
   #establish(window: number, { seq, ack }: SegmentHeader): void {
