@@ -27,7 +27,8 @@ export class Tcb {
   readonly ecn: Ecn
   readonly reports = new TcpReports()
   readonly urgent: UrgentPointers
-  readonly #challenges = new ChallengeLimit()
+  /** Made when it is needed: most never need it. */
+  #challenges: ChallengeLimit | undefined
   /** What we offer, and what a peer takes that offers nothing. */
   readonly mss: number
   readonly defaultPeerMss: number
@@ -79,13 +80,13 @@ export class Tcb {
 
   /** Asks the peer what he knows, where a segment may be forged; not without end (RFC 5961). */
   challenge(now: Milliseconds): void {
-    if (this.#challenges.take(now)) this.receiver.acks.now()
+    if (this.#mayChallenge(now)) this.receiver.acks.now()
   }
 
   /** Our SYN goes out again. `asked`: by a segment that anybody may have sent. */
   repeatSyn(asked: boolean, now: Milliseconds): void {
     const { sent } = this.sender.recovery
-    if (sent.first && (!asked || this.#challenges.take(now))) sent.markLost(sent.first)
+    if (sent.first && (!asked || this.#mayChallenge(now))) sent.markLost(sent.first)
   }
 
   /** Our FIN has gone out. */
@@ -118,6 +119,10 @@ export class Tcb {
     this.failure ??= failure
     this.close()
     this.receiver.clear()
+  }
+
+  #mayChallenge(now: Milliseconds): boolean {
+    return (this.#challenges ??= new ChallengeLimit()).take(now)
   }
 
   #waitTime(now: Milliseconds): void {
