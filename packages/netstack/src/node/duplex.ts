@@ -2,7 +2,7 @@ import type { Duplex } from 'node:stream'
 import type { Endpoint } from '@tunnel/flow'
 import { toDuplex } from '@tunnel/flow/node'
 import type { Netstack } from '../stack.ts'
-import type { TcpConnectOptions } from '../tcp/tcp-layer.ts'
+import type { TcpConnectOptions } from '../tcp/tcp-connect.ts'
 import type { TcpListener } from '../tcp/tcp-listener.ts'
 
 /**

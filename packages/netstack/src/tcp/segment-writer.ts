@@ -72,11 +72,11 @@ export class SegmentWriter implements SegmentOutput {
   }
 
   #send(seq: Seq, flags: number, options: TcpOptions, parts: readonly Uint8Array[], payloadBytes: number, capable: boolean): boolean {
-    const { receiver, timestamps, urgent: pointers } = this.#tcb
+    const { receiver, timestamps } = this.#tcb
     const acks = (flags & tcpFlag.ack) !== 0
     const ack = acks ? receiver.next : (0 as Seq)
     const window = receiver.advertise((flags & tcpFlag.syn) !== 0)
-    const urgent = acks ? pointers.pointer(seq) : 0
+    const urgent = acks ? this.#tcb.urgentPointer(seq) : 0
     const allFlags = urgent > 0 ? flags | tcpFlag.urg : flags
     const header: SegmentHeader = { sourcePort: this.#localPort, destinationPort: this.#remotePort, seq, ack, flags: allFlags, window, urgent, options }
     if (!this.emit(header, parts, payloadBytes, capable)) return false

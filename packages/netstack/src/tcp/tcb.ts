@@ -26,8 +26,8 @@ export class Tcb {
   readonly timestamps: Timestamps
   readonly ecn: Ecn
   readonly reports = new TcpReports()
-  readonly urgent: UrgentPointers
-  /** Made when it is needed: most never need it. */
+  /** Both are made when they are needed: most connections have no use for them. */
+  #urgent: UrgentPointers | undefined
   #challenges: ChallengeLimit | undefined
   /** What we offer, and what a peer takes that offers nothing. */
   readonly mss: number
@@ -64,13 +64,21 @@ export class Tcb {
       tunables: this.tunables,
     })
     this.receiver = new Receiver(pool, receiveBufferOf(settings, mss), mss)
-    this.urgent = new UrgentPointers(this.sender, this.receiver, this.reports)
     this.timestamps = new Timestamps(options.timestampOffset, options.now)
   }
 
   /** Both ends have said SYN, and ours is acknowledged. */
   get established(): boolean {
     return this.state !== 'CLOSED' && this.state !== 'SYN-SENT' && this.state !== 'SYN-RECEIVED'
+  }
+
+  get urgent(): UrgentPointers {
+    return (this.#urgent ??= new UrgentPointers(this.sender, this.receiver, this.reports))
+  }
+
+  /** Of a segment of ours that begins at `seq`; 0 without URG. */
+  urgentPointer(seq: Seq): number {
+    return this.#urgent?.pointer(seq) ?? 0
   }
 
   /** RFC 9293 3.8.3: when a peer who answers nothing is given up. */

@@ -1,28 +1,27 @@
-import { CodedError, createAbortedError, type Clock, type Endpoint, type Flow, type FlowErrorCode, type Milliseconds, type PacketDevice, type RefuseReason, type TcpRequest } from '@tunnel/flow'
+import { CodedError, type Clock, type Endpoint, type Flow, type Milliseconds, type PacketDevice, type RefuseReason, type TcpRequest } from '@tunnel/flow'
 import { quoteOf } from '../icmp/quote.ts'
 import type { IpLayer } from '../ip/ip-layer.ts'
 import type { ReportedError, Transport } from '../ip/transport.ts'
 import { foldSum, pseudoHeaderSum, sumBytes } from '../wire/checksum.ts'
 import { ipHeaderBytes } from '../wire/ip.ts'
-import { isUnicast } from '../wire/address-kind.ts'
-import { parseAddress, type IpAddress } from '../wire/ip-address.ts'
-import { ipProtocol, maxPacketBytes, type IpPacket } from '../wire/ip-packet.ts'
-import { encodeSegmentHeader, maxTcpHeaderBytes, parseSegment, tcpChecksumOffset, tcpFlag, tcpHeaderBytes, type Segment } from '../wire/tcp-segment.ts'
-import { BlockPool } from './buffer/block-pool.ts'
+import type { IpAddress } from '../wire/ip-address.ts'
+import { ipProtocol, type IpPacket } from '../wire/ip-packet.ts'
+import { encodeSegmentHeader, parseSegment, tcpChecksumOffset, tcpFlag, tcpHeaderBytes, type Segment } from '../wire/tcp-segment.ts'
+import type { BlockPool } from './buffer/block-pool.ts'
+import { CookieHandshake } from './cookie-handshake.ts'
 import { ecnField } from './ecn.ts'
-import { InitialNumbers } from './initial-numbers.ts'
+import { EphemeralPorts } from './ephemeral-ports.ts'
+import { FlowFactory } from './flow-factory.ts'
 import { resetFor } from './reset-for.ts'
-import { seqAdd, type Seq } from './seq.ts'
-import { SynCookies } from './syn-cookies.ts'
-import { TcpConnection } from './tcp-connection.ts'
-import { TcpFlow } from './tcp-flow.ts'
+import type { Seq } from './seq.ts'
+import { opened, type TcpConnectOptions } from './tcp-connect.ts'
+import type { TcpFlow } from './tcp-flow.ts'
 import { TcpListeners, type TcpListener } from './tcp-listener.ts'
 import { PairTable, type TcpPair } from './tcp-pair.ts'
 import { PendingRequest, type RequestOwner } from './tcp-pending-request.ts'
 import { PendingRequests } from './tcp-requests.ts'
 import { TcpRunner } from './tcp-runner.ts'
 import type { TcpSettings } from './tcp-settings.ts'
-import type { TcpFailure } from './tcp-state.ts'
 
 export interface TcpLimits {
   /** Connections in all. Default 65,536. */
@@ -52,31 +51,17 @@ export interface TcpLayerOptions extends TcpLimits {
   readonly handlerFailed: (error: unknown) => void
 }
 
-export interface TcpConnectOptions {
-  /** The address must be ours; a free port is chosen where none is given. */
-  readonly from?: Partial<Endpoint>
-  /** Time allowed. Default: three minutes (`giveUpConnectAfter`). */
-  readonly timeout?: Milliseconds
-  readonly signal?: AbortSignal
-}
-
-const firstEphemeralPort = 49_152
-const portCount = 65_536
-/** What is taken for the round trip where only a cookie is left of a SYN: the first timeout (RFC 6298 2.1). */
-const unknownAge = 1_000
-
 /** TCP as a host has it: connections over one IP layer, listeners, and requests for what nobody waits for. */
 export class TcpLayer implements Transport, RequestOwner {
-  readonly pool = new BlockPool()
   readonly #options: TcpLayerOptions
   readonly #ip: IpLayer
-  readonly #settings: TcpSettings
-  readonly #numbers: InitialNumbers
+  readonly #factory: FlowFactory
   readonly #flows: PairTable<TcpFlow>
   readonly #requests: PendingRequests
   readonly #listeners = new TcpListeners()
   readonly #runner: TcpRunner
-  readonly #cookies: SynCookies
+  readonly #cookies: CookieHandshake
+  readonly #ports: EphemeralPorts
   readonly #maxConnections: number
   readonly #maxHalfOpen: number
   #onRequest: ((request: TcpRequest) => void) | undefined
@@ -86,15 +71,19 @@ export class TcpLayer implements Transport, RequestOwner {
     const secret = Math.floor(random() * 2 ** 31)
     this.#options = options
     this.#ip = ip
-    this.#settings = options.settings
-    this.#numbers = new InitialNumbers(random)
     this.#flows = new PairTable(secret)
     this.#requests = new PendingRequests(secret, maxRequests, options.maxRequestsPerSource ?? Math.ceil((maxRequests * 2) / 3))
-    this.#cookies = new SynCookies(random)
     this.#maxConnections = maxConnections
     this.#maxHalfOpen = maxHalfOpen
     this.#runner = new TcpRunner({ output: ip.output, maxHalfOpen, maxTimeWait, wake, handlerFailed, onOver: (flow) => this.#flows.remove(flow) })
+    this.#factory = new FlowFactory({ device: options.device, output: ip.output, settings: options.settings, owner: this.#runner, random })
+    this.#cookies = new CookieHandshake(this.#factory, ip.output, random)
+    this.#ports = new EphemeralPorts(ip.addresses, this.#flows, random)
     ip.register(ipProtocol.tcp, this)
+  }
+
+  get pool(): BlockPool {
+    return this.#factory.pool
   }
 
   get connections(): number {
@@ -133,7 +122,10 @@ export class TcpLayer implements Transport, RequestOwner {
    * `netstack.address`, `netstack.in-use` and `netstack.limit` where it cannot even begin.
    */
   async connect(to: Endpoint, options: TcpConnectOptions = {}): Promise<Flow> {
-    const flow = this.#addFlow(this.#pairTo(to, options.from ?? {}))
+    if (this.#flows.size >= this.#maxConnections) {
+      throw new CodedError('netstack.limit', `There are ${this.#maxConnections} connections already: close some, or raise maxConnections`)
+    }
+    const flow = this.#addFlow(this.#ports.pairTo(to, options.from ?? {}))
     flow.connection.open()
     this.#runner.schedule(flow)
     return opened(flow, to, options, this.#options.clock)
@@ -213,7 +205,7 @@ export class TcpLayer implements Transport, RequestOwner {
   }
 
   #listenerAccepts(listener: TcpListener, pair: TcpPair, syn: Segment): void {
-    if (this.#runner.halfOpen >= this.#maxHalfOpen) return this.#answerByCookie(pair, syn)
+    if (this.#runner.halfOpen >= this.#maxHalfOpen) return this.#cookies.answer(pair, syn, this.#options.clock.now())
     this.#announce(listener, this.#acceptSyn(pair, syn))
   }
 
@@ -234,33 +226,12 @@ export class TcpLayer implements Transport, RequestOwner {
     }
   }
 
-  /** Answers as a connection would, which is forgotten at once. */
-  #answerByCookie(pair: TcpPair, syn: Segment): void {
-    const now = this.#options.clock.now()
-    const options = SynCookies.memorable(syn.options)
-    const { connection, route } = this.#createFlow(pair, this.#cookies.make(pair, syn, now), now)
-    // Of ECN nothing would be remembered.
-    connection.accept({ ...syn, flags: tcpFlag.syn, options }, now)
-    connection.transmit(now, (header) => {
-      const { timestamp } = header.options
-      const stamped = timestamp ? { ...header.options, timestamp: { ...timestamp, value: SynCookies.stamp(timestamp.value, options) } } : header.options
-      const { output } = this.#ip
-      output.send(route, encodeSegmentHeader({ ...header, options: stamped }, output.scratch, output.transportAt), [], 0)
-      return true
-    })
-  }
-
-  /** False if `segment` brings no cookie of ours back. Else the connection is now what it would be if we had kept it. */
+  /** False if `segment` brings no cookie of ours back. */
   #receiveCookie(listener: TcpListener, pair: TcpPair, segment: Segment): boolean {
+    if (this.#flows.size >= this.#maxConnections) return false
     const now = this.#options.clock.now()
-    if ((segment.flags & (tcpFlag.ack | tcpFlag.rst)) !== tcpFlag.ack || this.#flows.size >= this.#maxConnections) return false
-    const options = this.#cookies.recall(pair, segment, now)
-    if (!options) return false
-    const age = options.timestamp ? (this.#numbers.timestampOffset(pair) + Math.floor(now) - options.timestamp.echo) | 0 : unknownAge
-    const answered = now - Math.max(0, age)
-    const flow = this.#createFlow(pair, seqAdd(segment.ack, -1), answered)
-    flow.connection.accept({ ...segment, seq: seqAdd(segment.seq, -1), flags: tcpFlag.syn, options }, answered)
-    flow.connection.transmit(answered, () => true)
+    const flow = this.#cookies.recall(pair, segment, now)
+    if (!flow) return false
     this.#flows.add(flow)
     flow.connection.receive(segment, now)
     this.#announce(listener, flow)
@@ -277,33 +248,9 @@ export class TcpLayer implements Transport, RequestOwner {
   }
 
   #addFlow(pair: TcpPair): TcpFlow {
-    const now = this.#options.clock.now()
-    const flow = this.#createFlow(pair, this.#numbers.sequence(pair, now), now)
+    const flow = this.#factory.create(pair, this.#options.clock.now())
     this.#flows.add(flow)
     return flow
-  }
-
-  #createFlow(pair: TcpPair, initialSequence: Seq, now: Milliseconds): TcpFlow {
-    const { device } = this.#options
-    const headers = ipHeaderBytes(pair.remote.version) + tcpHeaderBytes
-    const connection = new TcpConnection({
-      localPort: pair.localPort,
-      remotePort: pair.remotePort,
-      initialSequence,
-      timestampOffset: this.#numbers.timestampOffset(pair),
-      mss: Math.min(device.mtu, maxPacketBytes) - headers,
-      offloadBytes: Math.max(0, Math.min(device.offload.segmentationBytes, maxPacketBytes) - headers + tcpHeaderBytes - maxTcpHeaderBytes),
-      pool: this.pool,
-      // RFC 9293 MUST-15: what a peer takes that names no size.
-      defaultPeerMss: pair.remote.version === 4 ? 536 : 1220,
-      settings: this.#settings,
-      now,
-    })
-    const pathBytes = this.#ip.output.mtuTo(pair.remote)
-    if (pathBytes < device.mtu) connection.pathShrunk(pathBytes - headers)
-    const { hopLimit, trafficClass, sendLimitBytes } = this.#settings
-    const route = { source: pair.local, destination: pair.remote, protocol: ipProtocol.tcp, checksumAt: tcpChecksumOffset, hopLimit, trafficClass: trafficClass & ~ecnField.mask }
-    return new TcpFlow(pair, route, connection, this.#runner, sendLimitBytes)
   }
 
   #forget(flow: TcpFlow): void {
@@ -319,81 +266,9 @@ export class TcpLayer implements Transport, RequestOwner {
     output.send({ source: local, destination: remote, protocol: ipProtocol.tcp, checksumAt: tcpChecksumOffset }, headerBytes, [], 0)
   }
 
-  #pairTo(to: Endpoint, from: Partial<Endpoint>): TcpPair {
-    if (this.#flows.size >= this.#maxConnections) {
-      throw new CodedError('netstack.limit', `There are ${this.#maxConnections} connections already: close some, or raise maxConnections`)
-    }
-    const remote = requireAddress(to.address)
-    // RFC 9293 MUST-46.
-    if (!isUnicast(remote)) throw new CodedError('netstack.address', `${to.address} is not the address of one host: connect to one that is`)
-    const local = from.address === undefined ? this.#ip.addresses.sourceFor(remote) : requireAddress(from.address)
-    if (!local) throw new CodedError('netstack.address', `This stack has no IPv${remote.version} address to connect from: give it one in addresses`)
-    const isFree = (port: number): boolean => !this.#flows.find(local, port, remote, to.port)
-    if (from.port !== undefined && !isFree(from.port)) throw new CodedError('netstack.in-use', `Port ${from.port} is connected to ${to.address} already`)
-    return { local, localPort: from.port ?? this.#freePort(isFree), remote, remotePort: to.port }
-  }
-
-  /** RFC 6056 3.3.1: a random start, then the next ones. */
-  #freePort(isFree: (port: number) => boolean): number {
-    const range = portCount - firstEphemeralPort
-    const start = Math.floor(this.#options.random() * range)
-    for (let offset = 0; offset < range; offset += 1) {
-      const port = firstEphemeralPort + ((start + offset) % range)
-      if (isFree(port)) return port
-    }
-    throw new CodedError('netstack.limit', `All ${range} ports are connected to that endpoint already: close some connections`)
-  }
 }
 
 function sumIsGood({ bytes, payloadOffset, payloadLength, source, destination }: IpPacket): boolean {
   const pseudo = pseudoHeaderSum(source, destination, ipProtocol.tcp, payloadLength)
   return foldSum(sumBytes(bytes, payloadOffset, payloadOffset + payloadLength, pseudo)) === 0xffff
-}
-
-/** Settles when the handshake of `flow` is over, or not wanted any more. */
-function opened(flow: TcpFlow, to: Endpoint, { signal, timeout }: TcpConnectOptions, clock: Clock): Promise<Flow> {
-  return new Promise((resolve, reject) => {
-    let timedOut = false
-    const abort = (): void => flow.reset(createAbortedError())
-    const cancel =
-      timeout === undefined
-        ? undefined
-        : clock.after(timeout, () => {
-            timedOut = true
-            abort()
-          })
-    flow.onOpened = (failure) => {
-      cancel?.()
-      signal?.removeEventListener('abort', abort)
-      if (failure) reject(connectError(timedOut ? 'timeout' : failure, to))
-      else resolve(flow)
-    }
-    signal?.addEventListener('abort', abort)
-    if (signal?.aborted) abort()
-  })
-}
-
-const codes: Readonly<Record<TcpFailure, FlowErrorCode>> = {
-  reset: 'flow.connect-refused',
-  refused: 'flow.connect-refused',
-  timeout: 'flow.connect-timeout',
-  unreachable: 'flow.connect-unreachable',
-  aborted: 'flow.aborted',
-}
-const reasons: Readonly<Record<TcpFailure, string>> = {
-  reset: 'the connection was reset while it opened',
-  refused: 'nothing listens there',
-  timeout: 'no answer',
-  unreachable: 'no way leads there',
-  aborted: 'given up',
-}
-
-function connectError(failure: TcpFailure, { address, port }: Endpoint): CodedError {
-  return new CodedError(codes[failure], `Cannot connect to ${address} port ${port}: ${reasons[failure]}`, { detail: { address, port } })
-}
-
-function requireAddress(text: string): IpAddress {
-  const address = parseAddress(text)
-  if (address) return address
-  throw new CodedError('netstack.address', `"${text}" is no IP address: write 192.0.2.1 or 2001:db8::1`, { detail: { address: text } })
 }
