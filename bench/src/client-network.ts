@@ -2,6 +2,7 @@ import { execFileSync, spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { writeFileSync } from 'node:fs'
 import { createInterface } from 'node:readline'
+import { chooseCongestionControl } from './congestion.ts'
 
 /** A network namespace where clients run: an empty host, which a forwarder gives its only way out. */
 export interface ClientNetwork {
@@ -15,7 +16,7 @@ export interface ClientNetwork {
 
 const prepare = `
   ip link set lo up
-  echo cubic > /proc/sys/net/ipv4/tcp_congestion_control 2>/dev/null || true
+  ${chooseCongestionControl}
   echo ready
   exec cat`
 

@@ -1,4 +1,5 @@
 import { spawnSync } from 'node:child_process'
+import { chooseCongestionControl, tellCongestionControl } from './congestion.ts'
 
 const mark = 'TUNNEL_BENCH_NAMESPACE'
 
@@ -9,8 +10,8 @@ export const inNamespace = process.env[mark] === '1'
 const prepare = `
   set -e
   ip link set lo up
-  # What most hosts use; with another default the kernel's pacing would be measured.
-  echo cubic > /proc/sys/net/ipv4/tcp_congestion_control 2>/dev/null || true
+  ${chooseCongestionControl}
+  ${tellCongestionControl}
   ip link add eth0 type veth peer name far0 && ip link set eth0 up && ip link set far0 up
   ip addr add 10.99.0.2/24 dev eth0 && ip route add default via 10.99.0.1
   mount -t tmpfs none /run && mount -t tmpfs none /var/lib
