@@ -40,7 +40,8 @@ export class CookieHandshake {
 
   /** What the connection would be now if we had kept it, before `segment` arrives; undefined if that brings no cookie of ours back. */
   recall(pair: TcpPair, segment: Segment, now: Milliseconds): TcpFlow | undefined {
-    if ((segment.flags & (tcpFlag.ack | tcpFlag.rst)) !== tcpFlag.ack) return undefined
+    // With a SYN it would open nothing, and wait as half-open beside those that are counted.
+    if ((segment.flags & (tcpFlag.ack | tcpFlag.rst | tcpFlag.syn)) !== tcpFlag.ack) return undefined
     const options = this.#cookies.recall(pair, segment, now)
     if (!options) return undefined
     const age = options.timestamp ? (this.#factory.timestampOffset(pair) + Math.floor(now) - options.timestamp.echo) | 0 : unknownAge

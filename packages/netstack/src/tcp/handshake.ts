@@ -83,7 +83,8 @@ function receiveSyn(tcb: Tcb, { seq, options, window }: Segment, now: Millisecon
     receiver.window.shift = receiver.window.offeredShift
   }
   tcb.sackAgreed = settings.sack && options.sackPermitted
-  const mss = Math.max(leastMss, Math.min(options.mss ?? tcb.defaultPeerMss, tcb.mss))
+  // What the path takes may be known already: from other connections, or by an ICMP error for our SYN.
+  const mss = Math.max(leastMss, Math.min(options.mss ?? tcb.defaultPeerMss, sender.mss))
   sender.negotiated(mss - timestamps.optionBytes, tcb.sackAgreed)
   sender.window.bytes = window
 }

@@ -272,4 +272,14 @@ describe('the path', () => {
     const [first] = talk.takeSent()
     expect([first?.seq, first?.text?.length]).toEqual([101, 500])
   })
+
+  it('is not forgotten when the handshake tells what the peer takes', () => {
+    const talk = new Talk({ mss: 1400 })
+    talk.connection.pathShrunk(500)
+    talk.opens()
+    talk.gets({ flags: 'SYN ACK', seq: 0, ack: 1, mss: 1400 })
+    talk.ignoresSent()
+    talk.writes('x'.repeat(1400))
+    expect(talk.takeSent().map(({ text }) => text?.length)).toEqual([500, 500, 400])
+  })
 })

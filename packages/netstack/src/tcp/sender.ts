@@ -50,7 +50,7 @@ export class Sender {
   #finSent = false
   #probeDue = false
   #lastSentAt: Milliseconds = 0
-  /** Where the last segment that was not full has ended. */
+  /** Where the last segment that was not full has ended, until that is acknowledged. */
   #smallEnd: Seq | undefined
   #unansweredSince: Milliseconds | undefined
   #answeredAt: Milliseconds = 0
@@ -148,6 +148,7 @@ export class Sender {
     if (advanced) {
       this.una = ack
       this.timeouts = 0
+      if (this.#smallEnd !== undefined && seqLessOrEqual(this.#smallEnd, ack)) this.#smallEnd = undefined
       // A FIN has a number and no byte.
       this.buffer.acknowledge(seqLess(this.buffer.end, ack) ? this.buffer.end : ack)
     }
@@ -300,7 +301,7 @@ export class Sender {
    * would wait for an ACK that a peer with one odd segment delays.
    */
   get #smallInFlight(): boolean {
-    return this.#smallEnd !== undefined && seqLess(this.una, this.#smallEnd)
+    return this.#smallEnd !== undefined
   }
 
   #sendSegment(output: SegmentOutput, bytes: number, syn: boolean, fin: boolean, now: Milliseconds): boolean {

@@ -1,14 +1,18 @@
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
+import type { IpOutput } from '../ip/ip-output.ts'
 import { createMemoryPipe } from '../device/memory-pipe.ts'
 import { createSeededRandom } from '../device/random.ts'
 import { createNetstack, type Netstack } from '../stack.ts'
 import { address } from '../testing/build-packet.ts'
+import { readI32 } from '../wire/big-endian.ts'
 import { noTcpOptions, type TcpOptions } from '../wire/tcp-options.ts'
 import { tcpFlag, type Segment } from '../wire/tcp-segment.ts'
+import { CookieHandshake } from './cookie-handshake.ts'
+import { FlowFactory } from './flow-factory.ts'
 import { seqAdd, toSeq, type Seq } from './seq.ts'
 import { SynCookies } from './syn-cookies.ts'
-import type { TcpSettings } from './tcp-settings.ts'
+import { tcpSettings, type TcpSettings } from './tcp-settings.ts'
 
 const pair = { local: address('10.0.0.2'), localPort: 80, remote: address('10.0.0.1'), remotePort: 5000 }
 const peerInitial = toSeq(0xffff_ffff)
@@ -57,6 +61,20 @@ describe('a SYN cookie', () => {
     const random = createSeededRandom(4)
     const guessed = Array.from({ length: 10_000 }, () => ackOf(toSeq(Math.floor(random() * 2 ** 32)))).filter((guess) => cookies.recall(pair, guess, now))
     expect(guessed).toEqual([])
+  })
+})
+
+describe('a handshake by cookie', () => {
+  it('is done by an ACK, not by a SYN with one, which would leave a half-open connection that nobody counts', () => {
+    const random = createSeededRandom(5)
+    const output = { scratch: new Uint8Array(200), transportAt: 60, mtuTo: () => 1500, send: () => true } as unknown as IpOutput
+    const device = { mtu: 1500, offload: { checksum: false, segmentationBytes: 0 } }
+    const factory = new FlowFactory({ device, output, settings: tcpSettings(), owner: { schedule() {}, handlerFailed() {} }, random })
+    const handshake = new CookieHandshake(factory, output, random)
+    handshake.answer(pair, synWith({}), 1_000)
+    const acked = ackOf(readI32(output.scratch, output.transportAt + 4) as Seq)
+    expect(handshake.recall(pair, { ...acked, flags: tcpFlag.ack | tcpFlag.syn }, 1_010)).toBeUndefined()
+    expect(handshake.recall(pair, acked, 1_010)).toBeDefined()
   })
 })
 

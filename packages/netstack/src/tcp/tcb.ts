@@ -1,5 +1,6 @@
 import type { Milliseconds } from '@tunnel/flow'
 import { noTcpOptions, type TcpOptions } from '../wire/tcp-options.ts'
+import type { Deliver } from './buffer/receive-buffer.ts'
 import { ChallengeLimit } from './challenge-limit.ts'
 import { Ecn } from './ecn.ts'
 import { Receiver } from './receiver.ts'
@@ -79,6 +80,12 @@ export class Tcb {
   /** Of a segment of ours that begins at `seq`; 0 without URG. */
   urgentPointer(seq: Seq): number {
     return this.#urgent?.pointer(seq) ?? 0
+  }
+
+  /** Gives out what has come in order, until `deliver` says stop. */
+  read(deliver: Deliver, now: Milliseconds): void {
+    this.receiver.read(deliver, this.sender.recovery.rtt.smoothed ?? 0, now)
+    this.#urgent?.read()
   }
 
   /** RFC 9293 3.8.3: when a peer who answers nothing is given up. */

@@ -146,7 +146,7 @@ export class TcpConnection {
 
   /** Gives out what has come in order, until `deliver` says stop. */
   read(deliver: Deliver, now: Milliseconds): void {
-    this.#tcb.receiver.read(deliver, this.roundTrip ?? 0, now)
+    this.#tcb.read(deliver, now)
   }
 
   /** A SYN on this pair of endpoints opens a new connection, because this one is over (RFC 6191, RFC 9293 3.10.7.4). */

@@ -1,5 +1,5 @@
-import { createFlowPair } from '@tunnel/flow/testing'
-import type { Flow, PacketDevice } from '@tunnel/flow'
+import { createFlowPair, createVirtualClock } from '@tunnel/flow/testing'
+import { systemClock, type Clock, type Flow, type PacketDevice } from '@tunnel/flow'
 import { afterEach, describe, expect, it } from 'vitest'
 import { createMemoryPipe } from '../device/memory-pipe.ts'
 import { createNetstack, type Netstack, type NetstackOptions } from '../stack.ts'
@@ -20,7 +20,8 @@ const settle = async (): Promise<void> => {
 }
 
 /** Two stacks; what the client sends is written down, and packets can be slipped in. */
-async function connected(tcp: NetstackOptions['tcp'] = {}) {
+async function connected(tcp: NetstackOptions['tcp'] = {}, clock: Clock = systemClock) {
+  const line = { cut: false }
   const [left, right] = createMemoryPipe()
   const sent: Uint8Array[] = []
   let receive: (packets: readonly Uint8Array[]) => void = () => {}
@@ -32,19 +33,19 @@ async function connected(tcp: NetstackOptions['tcp'] = {}) {
     start: (deliver) => left.start((receive = deliver)),
     transmit(parts) {
       sent.push(Uint8Array.from(parts.flatMap((part) => [...part])))
-      return left.transmit(parts)
+      return line.cut || left.transmit(parts)
     },
     close: () => left.close(),
   }
-  const client = createNetstack({ device: watched, addresses: ['10.0.0.1', '10.0.0.7'], tcp })
-  const server = createNetstack({ device: right, addresses: ['10.0.0.2'], any: true, tcp })
+  const client = createNetstack({ device: watched, addresses: ['10.0.0.1', '10.0.0.7'], tcp, clock })
+  const server = createNetstack({ device: right, addresses: ['10.0.0.2'], any: true, tcp, clock })
   stacks.push(client, server)
   const accepted: Flow[] = []
   server.listen({ port: 80 }, (flow) => accepted.push(flow))
   const flow = await client.connect({ address: '10.0.0.2', port: 80 })
   await settle()
   const fields = () => sent.splice(0).map((bytes) => parseIp(bytes, new IpPacket(), new DropCounts())!).map(({ hopLimit, trafficClass }) => [hopLimit, trafficClass])
-  return { client, server, flow, accepted: accepted[0]!, sent, fields, slipIn: (packet: Uint8Array) => receive([packet]) }
+  return { client, server, line, flow, accepted: accepted[0]!, sent, fields, slipIn: (packet: Uint8Array) => receive([packet]) }
 }
 
 const handler = { data() {}, end() {}, drain() {}, close() {} }
@@ -121,6 +122,22 @@ describe('tcpControl', () => {
     accepted.attach(handler)
     await settle()
     expect(tcpControl(accepted)!.urgentBytes).toBe(0)
+  })
+
+  it('shortens the patience with a peer who is silent already', async () => {
+    const clock = createVirtualClock()
+    const { flow, line } = await connected({}, clock)
+    const ends: unknown[] = []
+    flow.attach({ ...handler, close: (error) => ends.push(error?.code) })
+    line.cut = true
+    flow.send(new Uint8Array(10))
+    await settle()
+    clock.advance(100_000)
+    await settle()
+    expect(ends).toEqual([])
+    tcpControl(flow)!.giveUpAfter = 50_000
+    await settle()
+    expect(ends).toEqual(['flow.transport'])
   })
 
   it('is there for TCP flows of a stack alone', () => {

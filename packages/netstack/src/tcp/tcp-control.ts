@@ -64,6 +64,7 @@ class FlowControl implements TcpControl {
 
   set giveUpAfter(span: Milliseconds) {
     this.#flow.connection.tunables.giveUpAfter = span
+    this.#flow.wake()
   }
 
   get urgentBytes(): number {

@@ -1,7 +1,7 @@
 import type { Segment } from '../wire/tcp-segment.ts'
 import type { Receiver } from './receiver.ts'
 import type { Sender } from './sender.ts'
-import { seqAdd, seqDiff, seqLess, type Seq } from './seq.ts'
+import { seqAdd, seqDiff, seqLess, seqLessOrEqual, type Seq } from './seq.ts'
 import type { TcpReports } from './tcp-report.ts'
 
 const largestPointer = 0xffff
@@ -35,6 +35,9 @@ export class UrgentPointers {
 
   /** Of a segment of ours that begins at `seq`; 0 without URG. */
   pointer(seq: Seq): number {
+    if (this.#sendEnd === undefined) return 0
+    // Forgotten when it is acknowledged: numbers come round.
+    if (seqLessOrEqual(this.#sendEnd, this.#sender.una)) this.#sendEnd = undefined
     if (this.#sendEnd === undefined || !seqLess(seq, this.#sendEnd)) return 0
     return Math.min(largestPointer, seqDiff(this.#sendEnd, seq))
   }
@@ -46,6 +49,11 @@ export class UrgentPointers {
     if (!isNews || urgent === 0 || this.#receiver.finished) return
     this.#receiveEnd = end
     this.#reports.add({ kind: 'urgent', bytes: this.unreadBytes })
+  }
+
+  /** The program has read: what it has taken is urgent no more. */
+  read(): void {
+    if (this.#receiveEnd !== undefined && seqLessOrEqual(this.#receiveEnd, this.#receiver.unreadFrom)) this.#receiveEnd = undefined
   }
 
   /** To be read until the last byte that the peer calls urgent (MUST-33). */

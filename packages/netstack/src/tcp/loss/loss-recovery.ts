@@ -69,8 +69,8 @@ export class LossRecovery {
   retransmissions = 0
   /** How often the window was made smaller. */
   reductions = 0
-  /** What lies before it was in flight when the window was reduced for a mark. */
-  #markedUntil: Seq
+  /** What lies before it was in flight when the window was reduced for a mark; forgotten when all that is acknowledged, before numbers come round. */
+  #markedUntil: Seq | undefined
   /** The last reduction was for losses, which may turn out to be none. */
   #undoable = false
 
@@ -80,7 +80,6 @@ export class LossRecovery {
     this.#rack = new Rack(this.rtt, start)
     this.#una = start
     this.#point = start
-    this.#markedUntil = start
     this.#mss = mss
   }
 
@@ -182,7 +181,7 @@ export class LossRecovery {
    * (RFC 3168 6.1.2), and not where losses have had that effect.
    */
   marked(next: Seq, now: Milliseconds): void {
-    if (this.#phase !== 'open' || !seqLess(this.#markedUntil, this.#una)) return
+    if (this.#phase !== 'open' || this.#markedUntil !== undefined) return
     this.#markedUntil = next
     this.#undoable = false
     this.reductions += 1
@@ -267,6 +266,7 @@ export class LossRecovery {
 
   #advance(ack: Seq, now: Milliseconds): void {
     this.#una = ack
+    if (this.#markedUntil !== undefined && seqLess(this.#markedUntil, ack)) this.#markedUntil = undefined
     this.#duplicateAcks = 0
     this.#retransmissionBase = now
     this.#probeBase = now
@@ -350,7 +350,7 @@ export class LossRecovery {
     this.#point = next
     this.#firstResentAt = undefined
     // For a mark among these segments the window was made smaller before.
-    if (!seqLess(this.#una, this.#markedUntil)) {
+    if (this.#markedUntil === undefined || !seqLess(this.#una, this.#markedUntil)) {
       this.#beginUndo()
       this.reductions += 1
       this.#congestion.lossDetected(this.#reducedFrom(flight), now)
