@@ -3,6 +3,7 @@ import { createVirtualClock } from '@tunnel/flow/testing'
 import { FrameReader, loadCrypto } from '@tunnel/edge/wire'
 import { beforeAll, describe, expect } from 'vitest'
 import { Channel, unsentLimitBytes, type ChannelTransport } from '../../packages/edge/src/channel/channel.ts'
+import { sharedReceiveBytes } from '../../packages/edge/src/channel/receive-room.ts'
 import type { Crypto } from '../../packages/edge/src/wire/crypto.ts'
 import { scaled } from '../support/scale.ts'
 import { itEndures } from './support/conversations.ts'
@@ -40,6 +41,7 @@ class Conversation {
   readonly application: HostileApplication
   readonly router: HostileRouter
   readonly #random: Random
+  readonly #roomBytes: number
   readonly #scheduled: (() => void)[] = []
   readonly #unwritten: (() => void)[] = []
   readonly #onWire: Uint8Array[] = []
@@ -68,7 +70,8 @@ class Conversation {
       resumeReading: () => (this.#paused = false),
       close: async () => {},
     }
-    this.channel = new Channel({ url: 'tls://hostile:3022', transport, clock: this.clock, log: silentLog, schedule: (call) => this.#scheduled.push(call) })
+    this.#roomBytes = choose(random, [0, 65_536, sharedReceiveBytes])
+    this.channel = new Channel({ url: 'tls://hostile:3022', transport, clock: this.clock, log: silentLog, schedule: (call) => this.#scheduled.push(call), receiveRoomBytes: this.#roomBytes })
     this.channel.onClose(() => (this.closes += 1))
     this.application = new HostileApplication(random, crypto, this.clock, this.channel, tally)
   }
@@ -138,6 +141,8 @@ class Conversation {
     if (channel.readingPaused) tally.count('reading paused')
     const limit = unsentLimitBytes + controlBytes + (application.flows.length + 1) * 3 * largestChunkBytes
     if (channel.unsentBytes > limit) throw new Error(`${channel.unsentBytes} bytes unsent`)
+    const { used } = channel.receiveRoom
+    if (used < 0 || used > this.#roomBytes) throw new Error(`${used} of ${this.#roomBytes} bytes of room are used`)
     if (channel.reader.pendingBytes > largestFrameBytes) throw new Error(`${channel.reader.pendingBytes} bytes unread`)
     for (const [name, count] of Object.entries(channel.stats)) {
       if (count < (this.#stats[name] ?? 0)) throw new Error(`the counter ${name} shrank`)
@@ -170,6 +175,7 @@ class Conversation {
     if (this.clock.pending > 0) throw new Error(`${this.clock.pending} timers are left`)
     if (this.channel.connections.size > 0) throw new Error('connections are left')
     if (this.channel.unsentBytes > 0) throw new Error('bytes are left')
+    if (this.channel.receiveRoom.used > 0) throw new Error('room is still taken')
   }
 }
 

@@ -28,6 +28,8 @@ export interface ChannelOptions {
   readonly tokenExpiresAt?: Milliseconds | undefined
   /** Runs a call at the end of the present turn. Default `setImmediate`. */
   readonly schedule?: (call: () => void) => void
+  /** What circuits that are not read may keep together beyond their own bounds, where others share the channel. Default: 16 MiB. */
+  readonly receiveRoomBytes?: number
 }
 
 export interface ChannelStats {
@@ -76,7 +78,7 @@ export class Channel {
   readonly reader: FrameReader
   readonly connections = new ConnectionTable()
   /** For circuits that are not read, while others are. */
-  readonly receiveRoom = new ReceiveRoom()
+  readonly receiveRoom: ReceiveRoom
   readonly stats: ChannelStats = noStats()
   readonly #options: ChannelOptions
   readonly #pending: PendingReplies
@@ -97,6 +99,7 @@ export class Channel {
     const schedule = options.schedule ?? setImmediate
     this.#options = options
     this.url = options.url
+    this.receiveRoom = new ReceiveRoom(options.receiveRoomBytes)
     this.#lastRead = options.clock.now()
     this.#pending = new PendingReplies(options.clock)
     this.#drains = new DrainQueue({ room: () => unsentLimitBytes - this.writer.unsentBytes, schedule })

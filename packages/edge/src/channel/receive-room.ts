@@ -6,7 +6,12 @@ export const sharedReceiveBytes = 16 * 1024 * 1024
 
 /** Who uses how much of it. */
 export class ReceiveRoom {
+  readonly #limitBytes: number
   #used = 0
+
+  constructor(limitBytes: number = sharedReceiveBytes) {
+    this.#limitBytes = limitBytes
+  }
 
   get used(): number {
     return this.#used
@@ -15,7 +20,7 @@ export class ReceiveRoom {
   /** One user has `to` bytes instead of `from`. False, and nothing changes, where there are not so many. */
   change(from: number, to: number): boolean {
     const used = this.#used - from + to
-    if (to > from && used > sharedReceiveBytes) return false
+    if (to > from && used > this.#limitBytes) return false
     this.#used = used
     return true
   }
