@@ -9,6 +9,7 @@ import { pingPong } from './scenarios/latency.ts'
 import { forwarder } from './scenarios/forwarder.ts'
 import { forwarderMemory } from './scenarios/forwarder-memory.ts'
 import { enterNamespace, inNamespace } from './namespace.ts'
+import { forwarderWire } from './scenarios/forwarder-wire.ts'
 import { memory } from './scenarios/memory.ts'
 import type { Scenario } from './scenarios/scenario.ts'
 import { services } from './scenarios/services.ts'
@@ -22,7 +23,7 @@ import { wire } from './scenarios/wire.ts'
 import { meets, renderTable, type Figure } from './table.ts'
 import { startWorld } from './world.ts'
 
-const scenarios: readonly Scenario[] = [start, pingPong, connections, throughput, memory, tproxy, tun, services, udp, dns, stack, forwarder, forwarderMemory, wire]
+const scenarios: readonly Scenario[] = [start, pingPong, connections, throughput, memory, tproxy, tun, services, udp, dns, stack, forwarder, forwarderMemory, forwarderWire, wire]
 
 const words = process.argv.slice(2).filter((word) => word !== '--')
 const json = words.includes('--json')

@@ -18,6 +18,8 @@ export interface RunningForwarder {
   readonly name: string
   readonly path: Path
   readonly part: Part
+  /** What it forwards for. */
+  readonly network: ClientNetwork
   stop(): Promise<void>
 }
 
@@ -40,7 +42,7 @@ export async function startForwarder(forwarder: Forwarder, port: number): Promis
       await part.stop()
       network.close()
     }
-    return { name: forwarder.name, path, part, stop }
+    return { name: forwarder.name, path, part, network, stop }
   } catch (error) {
     network.close()
     throw error

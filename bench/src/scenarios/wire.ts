@@ -1,7 +1,8 @@
 import { createClientNetwork, type ClientNetwork } from '../client-network.ts'
+import { goodput } from '../goodput.ts'
 import { startPart } from '../part.ts'
 import type { Figure } from '../table.ts'
-import { runClient, type Path } from '../world.ts'
+import type { Path } from '../world.ts'
 import type { Scenario } from './scenario.ts'
 
 const mebibyte = 1024 * 1024
@@ -12,14 +13,6 @@ const settings = [
   ['0.1 % lost', { delay, loss: 0.001 }, 12 * mebibyte],
   ['1 % lost', { delay, loss: 0.01 }, 4 * mebibyte],
 ] as const
-
-/**
- * Eight connections, one by one but at the same time: what one of them makes under random loss says little. Megabytes a second of each, on average.
- */
-async function goodput(path: Path, kind: 'up' | 'down', bytes: number): Promise<number> {
-  const runs = await Promise.all(Array.from({ length: 8 }, () => runClient<{ seconds: number }>(path, { order: { kind, bytes }, connections: 1 })))
-  return runs.reduce((sum, { seconds }) => sum + bytes / 1e6 / seconds, 0) / runs.length
-}
 
 interface RunningWire {
   readonly path: Path
