@@ -1,3 +1,4 @@
+import { availableParallelism } from 'node:os'
 import { defineConfig } from 'vitest/config'
 
 // Tests run against the sources: a test never depends on a build that may be old.
@@ -13,6 +14,8 @@ const shared = '{config,core,devnet,dns,edge,netstack}'
 
 export default defineConfig({
   test: {
+    // By default one core is left free; many tests only wait.
+    maxWorkers: Math.max(2, availableParallelism()),
     projects: [
       project('unit', ['{packages,apps}/*/src/**/*.test.ts', 'tooling/src/**/*.test.ts'], 10_000, { exclude: [`packages/${shared}/**`] }),
       project('unit-shared', [`packages/${shared}/src/**/*.test.ts`], 10_000, { isolate: false }),

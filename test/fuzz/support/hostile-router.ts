@@ -152,7 +152,7 @@ export class HostileRouter {
     const random = this.#random
     const id = this.#streams.size > 0 && chance(random, 0.5) ? choose(random, [...this.#streams.keys()].slice(-4)) : this.#id()
     const stream = this.#streams.get(id)
-    const body = this.#isBulky && chance(random, 0.3) ? new Uint8Array(300_000) : chance(random, 0.04) ? choose(random, multipartBodies) : anyBody(random)
+    const body = this.#isBulky && chance(random, 0.3) ? new Uint8Array(choose(random, [300_000, 1_200_000])) : chance(random, 0.04) ? choose(random, multipartBodies) : anyBody(random)
     const flags = chance(random, 0.75) ? 0 : choose(random, [1, 1, 1, 1, 4, 8, 16, 17, 21, 2, 4 | (1 << 20), 0xff_ff_ff_ff])
     const headers = [connIdEntry(id), ...(flags === 0 ? [] : [flagsEntry(flags)])]
     return this.#frame(ContentType.Data, headers, stream && chance(random, 0.97) ? enciphered(random, stream, body) : body)
