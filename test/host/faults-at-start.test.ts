@@ -182,6 +182,8 @@ describe.skipIf(!hasNamespaces)('a start', () => {
       const second = start('tun', '--resolver', 'file:///etc/hosts', identity)
       await second.line(/names have addresses of 198\.18\.0\.0\/15 and fd7a:6974:6902::\/64 instead/)
       await second.line(/adding second\.ziti/)
+      // The line comes just before the file is written.
+      await expect.poll(async () => (await world.host.run('getent', ['hosts', 'second.ziti'])).code).toBe(0)
       await Promise.all(['web.ziti', 'second.ziti'].flatMap((name) => [echoes(`${name}:7`), echoes(`${name}:7`, 'TCP6')]))
     })
 
