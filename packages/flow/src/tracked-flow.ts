@@ -1,30 +1,18 @@
 import type { CodedError } from './coded-error.ts'
-import type { DatagramFlow, DatagramHandler, Flow, FlowHandler, FlowInfo, Release } from './flow.ts'
+import type { DatagramFlow, DatagramHandler, Flow, FlowHandler, FlowInfo } from './flow.ts'
+import { PassingFlow } from './passing-flow.ts'
 
 /** A flow whose end is told to us as well. */
-export class TrackedFlow implements Flow {
-  readonly #flow: Flow
+export class TrackedFlow extends PassingFlow {
   readonly #onClose: () => void
 
   constructor(flow: Flow, onClose: () => void) {
-    this.#flow = flow
+    super(flow)
     this.#onClose = onClose
   }
 
-  get info(): FlowInfo {
-    return this.#flow.info
-  }
-
-  get queuedBytes(): number {
-    return this.#flow.queuedBytes
-  }
-
-  get lateSends(): number {
-    return this.#flow.lateSends
-  }
-
-  attach(handler: FlowHandler): void {
-    this.#flow.attach({
+  override attach(handler: FlowHandler): void {
+    super.attach({
       data: (chunk, hold) => handler.data(chunk, hold),
       end: () => handler.end(),
       drain: () => handler.drain(),
@@ -33,26 +21,6 @@ export class TrackedFlow implements Flow {
         handler.close(error)
       },
     })
-  }
-
-  send(chunk: Uint8Array, release?: Release): boolean {
-    return this.#flow.send(chunk, release)
-  }
-
-  end(): void {
-    this.#flow.end()
-  }
-
-  reset(error: CodedError): void {
-    this.#flow.reset(error)
-  }
-
-  pause(): void {
-    this.#flow.pause()
-  }
-
-  resume(): void {
-    this.#flow.resume()
   }
 }
 

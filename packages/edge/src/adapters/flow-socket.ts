@@ -1,5 +1,5 @@
 import type { Duplex } from 'node:stream'
-import type { Flow, FlowHandler, Release } from '@tunnel/flow'
+import { PassingFlow, type Flow, type FlowHandler, type Release } from '@tunnel/flow'
 import { toDuplex } from '@tunnel/flow/node'
 
 /** A `Duplex` with the methods of `net.Socket` that HTTP programs call without asking. */
@@ -52,29 +52,16 @@ class IdleTimer {
 }
 
 /** The flow itself, and a call for each chunk that passes. */
-class WatchedFlow implements Flow {
-  readonly #flow: Flow
+class WatchedFlow extends PassingFlow {
   readonly #moved: () => void
 
   constructor(flow: Flow, moved: () => void) {
-    this.#flow = flow
+    super(flow)
     this.#moved = moved
   }
 
-  get info(): Flow['info'] {
-    return this.#flow.info
-  }
-
-  get queuedBytes(): number {
-    return this.#flow.queuedBytes
-  }
-
-  get lateSends(): number {
-    return this.#flow.lateSends
-  }
-
-  attach(handler: FlowHandler): void {
-    this.#flow.attach({
+  override attach(handler: FlowHandler): void {
+    super.attach({
       data: (chunk, hold) => {
         this.#moved()
         handler.data(chunk, hold)
@@ -85,24 +72,8 @@ class WatchedFlow implements Flow {
     })
   }
 
-  send(chunk: Uint8Array, release?: Release): boolean {
+  override send(chunk: Uint8Array, release?: Release): boolean {
     this.#moved()
-    return this.#flow.send(chunk, release)
-  }
-
-  end(): void {
-    this.#flow.end()
-  }
-
-  reset(error: Parameters<Flow['reset']>[0]): void {
-    this.#flow.reset(error)
-  }
-
-  pause(): void {
-    this.#flow.pause()
-  }
-
-  resume(): void {
-    this.#flow.resume()
+    return super.send(chunk, release)
   }
 }
