@@ -38,6 +38,7 @@ describe('withNames', () => {
         return new Map(Object.entries(refused))
       },
       publish: () => events.push('publish'),
+      announce: () => events.push('announce'),
       addressesOf: (name: string) => (name.endsWith('.idle.ziti') ? [] : ['10.0.0.1']),
     } as unknown as NameBook
     const published = async (names: readonly string[]) => {
@@ -50,7 +51,7 @@ describe('withNames', () => {
   it('gives addresses, intercepts, answers, and tells, in that order', async () => {
     const { events, interceptor } = setUp()
     const { applied, failed } = await interceptor.apply(tableOf({ web: ['Web.ziti', '10.0.0.1', '*.Wild.ziti'], other: ['web.ziti', '10.0.0.0/8'] }))
-    expect(events).toEqual(['assign web.ziti *.wild.ziti', 'inner applies 1 2', 'publish', 'published web.ziti *.wild.ziti'])
+    expect(events).toEqual(['assign web.ziti *.wild.ziti', 'inner applies 1 2', 'publish', 'published web.ziti *.wild.ziti', 'announce'])
     expect({ applied, failed }).toEqual({ applied: ['inner'], failed: [] })
   })
 
@@ -76,7 +77,7 @@ describe('withNames', () => {
     const { events, interceptor } = setUp({ 'web.ziti': error })
     const { failed } = await interceptor.apply(tableOf({ one: ['web.ziti'], two: ['web.ziti', 'db.ziti'] }))
     expect(failed).toEqual([{ service: 'one', error }, { service: 'two', error }])
-    expect(events.at(-1)).toBe('published db.ziti')
+    expect(events.at(-2)).toBe('published db.ziti')
   })
 
   it('blames a name that cannot be kept elsewhere on its services too', async () => {
@@ -86,9 +87,10 @@ describe('withNames', () => {
   })
 
   it('reports what cannot be told, and goes on', async () => {
-    const { book } = setUp()
+    const { book, events } = setUp()
     const interceptor = withNames(recorder('inner', []), { book, published: () => Promise.reject(new CodedError('resolver.read-only', 'no')) })
     expect((await interceptor.apply(tableOf({}))).failed).toEqual([{ service: '*', error: expect.objectContaining({ code: 'resolver.read-only' }) }])
+    expect(events).toEqual(['assign ', 'publish'])
   })
 })
 

@@ -12,8 +12,8 @@ export interface NamedInterceptorOptions {
 }
 
 /**
- * An interceptor whose names are looked after: they have addresses before they are intercepted, and are answered after. A name
- * that can have none costs its service, and no other.
+ * An interceptor whose names are looked after: they have addresses before they are intercepted, and are answered after; the user is
+ * told of them when programs can know them. A name that can have none costs its service, and no other.
  */
 export function withNames(inner: Interceptor, { book, published }: NamedInterceptorOptions): Interceptor {
   return {
@@ -25,8 +25,12 @@ export function withNames(inner: Interceptor, { book, published }: NamedIntercep
       const report = await inner.apply(withoutUnassigned(wanted, book))
       book.publish()
       const answered = [...names.keys()].filter((name) => !refused.has(name))
-      const failed = [...report.failed, ...failuresOf(names, refused), ...(await tell(names, () => published?.(answered)))]
-      return { ...report, failed }
+      const unknown = await tell(names, async () => {
+        const failures = await published?.(answered)
+        book.announce()
+        return failures
+      })
+      return { ...report, failed: [...report.failed, ...failuresOf(names, refused), ...unknown] }
     },
     onRequest: (handler) => inner.onRequest(handler),
     close: () => inner.close(),
@@ -56,7 +60,7 @@ function failuresOf(names: ReadonlyMap<string, readonly string[]>, refused: Read
   return [...refused].flatMap(([name, error]) => (names.get(name) ?? []).map((service) => ({ service, error })))
 }
 
-async function tell(names: ReadonlyMap<string, readonly string[]>, published: () => Promise<ReadonlyMap<string, CodedError>> | undefined): Promise<Failures> {
+async function tell(names: ReadonlyMap<string, readonly string[]>, published: () => Promise<ReadonlyMap<string, CodedError> | undefined>): Promise<Failures> {
   try {
     return failuresOf(names, (await published()) ?? new Map())
   } catch (error) {

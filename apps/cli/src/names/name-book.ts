@@ -19,6 +19,8 @@ export interface NameBook {
   assign(names: readonly string[], ipv4Only?: readonly string[]): Promise<ReadonlyMap<string, CodedError>>
   /** What `assign` took is intercepted by now: answer it. */
   publish(): void
+  /** Says of names that are answered, once each, that they are there: by now programs of this host can know them. */
+  announce(): void
   /** What to intercept for a name or a wildcard: addresses or ranges. */
   addressesOf(hostname: string): readonly string[]
   nameOf(address: string): string | undefined

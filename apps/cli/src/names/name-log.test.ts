@@ -20,3 +20,12 @@ it('names that questions bring forth do not fill a disk', async () => {
   expect(levels).toEqual({ info: 103, debug: 900 })
   expect(lines.at(-1)).toBe('adding later.wild.ziti = 100.64.0.7 to resolver')
 })
+
+it('a name is said to be there once, and to be gone only after that', () => {
+  const lines: string[] = []
+  const news = createNameLog((_level, _source, message) => lines.push(message))
+  news.removed('web.ziti')
+  for (let times = 0; times < 2; times += 1) news.added('web.ziti', ['100.64.0.8'])
+  for (let times = 0; times < 2; times += 1) news.removed('web.ziti')
+  expect(lines).toEqual(['adding web.ziti = 100.64.0.8 to resolver', 'removing web.ziti from resolver'])
+})

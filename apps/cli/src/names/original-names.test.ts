@@ -37,6 +37,8 @@ describe('original names', () => {
     expect(await ask('bogushost.net', 'AAAA')).toEqual([])
     expect(await ask('187.243.9.5.in-addr.arpa', 'PTR')).toEqual(['wttr.in'])
     expect(book.nameOf('5.9.243.187')).toBe('wttr.in')
+    expect(lines).toEqual([])
+    book.announce()
     expect(lines).toEqual(expect.arrayContaining(['adding wttr.in = 5.9.243.187 to resolver', 'adding bogushost.net = 169.254.1.2 to resolver']))
   })
 
@@ -74,6 +76,7 @@ describe('original names', () => {
     const { book, lines, ask } = setUp()
     await book.assign(['bogushost.net'])
     book.publish()
+    book.announce()
     await book.assign(['other.net'])
     book.publish()
     expect(await ask('other.net')).toEqual(['169.254.1.2'])

@@ -52,6 +52,7 @@ class OriginalNames {
     this.book = {
       assign: (names) => this.#assign(names),
       publish: () => this.#publish(),
+      announce: () => this.#published.forEach((addresses, name) => this.#news.added(name, addresses)),
       addressesOf: (hostname) => this.#addressesOf(hostname.toLowerCase()),
       nameOf: (address) => this.#names.get(address),
       resolver: (question, context) => this.#resolve(question, context),
@@ -88,7 +89,6 @@ class OriginalNames {
   }
 
   #publish(): void {
-    for (const [name, addresses] of this.#assigned) if (!this.#published.has(name)) this.#news.added(name, addresses)
     this.#published = new Map(this.#assigned)
     this.#names = new Map([...this.#published].flatMap(([name, addresses]) => addresses.map((address) => [address, name] as const)))
     for (const told of this.#applied.splice(0)) told()
@@ -98,7 +98,8 @@ class OriginalNames {
     for (const address of this.#assigned.get(name) ?? []) this.#used.delete(address)
     this.#assigned.delete(name)
     this.#asked.delete(name)
-    if (this.#published.delete(name)) this.#news.removed(name)
+    this.#published.delete(name)
+    this.#news.removed(name)
   }
 
   async #give(name: string): Promise<void> {

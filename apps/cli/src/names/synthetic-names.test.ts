@@ -29,6 +29,8 @@ describe('synthetic names', () => {
     expect(await ask(book, 'WEB.ziti')).toEqual([v4])
     expect(await ask(book, 'web.ziti', 'AAAA')).toEqual([v6])
     expect(book.nameOf(v4)).toBe('web.ziti')
+    expect(lines).toEqual([])
+    book.announce()
     expect(lines).toEqual([`dns.(*resolver).AddHostname: adding web.ziti = ${v4} to resolver`])
     expect(book.entries()).toEqual([{ address: v4, name: 'web.ziti' }, { address: v6, name: 'web.ziti' }])
   })
@@ -38,6 +40,7 @@ describe('synthetic names', () => {
     for (let apply = 0; apply < 3; apply += 1) {
       await book.assign(['web.ziti', 'db.ziti'])
       book.publish()
+      book.announce()
     }
     expect(lines).toHaveLength(2)
   })
@@ -46,6 +49,7 @@ describe('synthetic names', () => {
     const { book, lines } = setUp()
     await book.assign(['web.ziti', 'db.ziti'])
     book.publish()
+    book.announce()
     await book.assign(['db.ziti'])
     expect(await ask(book, 'web.ziti')).toEqual([])
     expect(await ask(book, 'db.ziti')).toHaveLength(1)
@@ -58,6 +62,7 @@ describe('synthetic names', () => {
     await book.assign(['*.wild.ziti'])
     expect(book.addressesOf('*.wild.ziti')).toEqual(pool.ranges)
     book.publish()
+    book.announce()
     const [address] = await ask(book, 'a.wild.ziti')
     expect(book.nameOf(String(address))).toBe('a.wild.ziti')
     expect(await ask(book, 'wild.ziti')).toEqual([])

@@ -46,7 +46,7 @@ export function createSyntheticNames(pool: SyntheticPool, log: Log): NameBook {
       for (const name of published.keys()) {
         if (next.has(name)) continue
         published.delete(name)
-        if (!isWildcard(name)) news.removed(name)
+        news.removed(name)
       }
       answered.replace([...published.keys()])
       for (const name of assigned.keys()) if (!next.has(name) && !isWildcard(name)) pool.release(name)
@@ -54,9 +54,11 @@ export function createSyntheticNames(pool: SyntheticPool, log: Log): NameBook {
       return refused
     },
     publish() {
-      for (const [name, addresses] of assigned) if (!published.has(name) && !isWildcard(name)) news.added(name, addresses)
       published = new Map(assigned)
       answered.replace([...published.keys()])
+    },
+    announce() {
+      for (const [name, addresses] of published) if (!isWildcard(name)) news.added(name, addresses)
     },
     addressesOf: (hostname) => assigned.get(hostname.toLowerCase()) ?? [],
     nameOf: (address) => pool.nameOf(address),

@@ -9,8 +9,10 @@ const mostLines = 20
 
 /** One program for people. `width` is that of the terminal. */
 export function renderStatus(status: InstanceStatus, width?: number): string {
-  const { pid, version, command, uptime, state, interceptor } = status
-  const head = `ziti-tunnel ${version} ${command}, pid ${pid}, ${state} for ${formatDuration(uptime)}${interceptor === undefined ? '' : `, ${interceptor}`}`
+  const { pid, version, command, uptime, state, interceptor = command } = status
+  // Of `run` it is news; other commands bear its name.
+  const means = interceptor === command ? '' : `, ${interceptor}`
+  const head = `ziti-tunnel ${version} ${command}, pid ${pid}, ${state} for ${formatDuration(uptime)}${means}`
   const sections: [string, readonly string[]][] = [
     ['identities', status.identities.map(({ name, services }) => `${name}: ${count(services, 'service')}`)],
     ['intercepts', status.intercepts.map(describeIntercept)],

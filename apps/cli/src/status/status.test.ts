@@ -139,6 +139,7 @@ it('renderStatus shows what matters on one screen', () => {
   ])
   const many = renderStatus({ ...status, intercepts: Array.from({ length: 30 }, (_, index) => ({ service: `s${index}`, protocols: ['tcp'], addresses: ['a'], ports: ['1'] })) })
   expect(many).toContain('              and 11 more\n')
+  expect(renderStatus({ ...status, command: 'tproxy' })).toMatch(/^ziti-tunnel 0.1.0 tproxy, pid 4711, running for 1h 2m\n/)
 })
 
 it('formatDuration', () => {
