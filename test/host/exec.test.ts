@@ -177,6 +177,15 @@ describe.skipIf(!hasNamespaces)('exec, as a user without privilege', () => {
     })
   })
 
+  it('--plan prints the network that the command would have, and runs nothing', async () => {
+    const { code, stdout, stderr } = await shell('echo it runs > /dev/tty; echo it runs', '--plan', '--overlay-only')
+    expect({ code, stderr }).toEqual({ code: 0, stderr: '' })
+    expect(stdout).toMatch(/^\d+ changes would be made:\n\n +1 {2}namespace\.create .* for sh -c echo it runs/)
+    expect(stdout).toContain('| nameserver 100.64.0.2\n')
+    expect(stdout).toMatch(/address\.add +100\.64\.0\.1\/32 on tun0\n[^]*route\.add +0\.0\.0\.0\/0 dev tun0\n[^]*what is no service is refused\n\nNothing was changed\.\n$/)
+    expect(stdout).not.toMatch(/^it runs/m)
+  })
+
   it('127.0.0.1 is its own, and --host-loopback leads to the host', async () => {
     const server = world.host.start('socat', ['TCP4-LISTEN:9000,bind=127.0.0.1,fork,reuseaddr', 'SYSTEM:echo the host'])
     try {

@@ -1,4 +1,3 @@
-import { readFileSync } from 'node:fs'
 import type { Interceptor } from '@tunnel/core'
 import { syntheticPool, type DnsServer, type SyntheticPool } from '@tunnel/dns'
 import type { Milliseconds, TcpRequest, UdpRequest } from '@tunnel/flow'
@@ -12,9 +11,9 @@ import type { NameBook } from '../names/name-book.ts'
 import { createSyntheticNames } from '../names/synthetic-names.ts'
 import { createUpstreams, upstreamUrls } from '../resolver/upstreams.ts'
 import type { Session } from '../session.ts'
+import { commandNetwork } from './command-network.ts'
 import { insideAddresses, type InsideAddresses } from './inside-addresses.ts'
 import { openInsideDns } from './inside-dns.ts'
-import { hiddenSockets, insideNsswitch, insideResolvConf } from './inside-files.ts'
 import { OpenDatagrams } from './open-datagrams.ts'
 import { PendingRequests } from './pending-requests.ts'
 import { createRelay, type Relay } from './relay.ts'
@@ -58,9 +57,7 @@ export class CommandHost implements HostSide {
   }
 
   async open(): Promise<Composition> {
-    const { v4, v6, dns } = this.#inside
-    const files = insideFiles(dns)
-    this.#namespace = await openCommandNamespace({ command: this.#arguments.command, v4, v6, files, hidden: hiddenSockets })
+    this.#namespace = await openCommandNamespace(commandNetwork(this.#arguments.command, this.#inside))
     const { capture } = this.#session.options.intercept
     const tap = createPcapTap({ clock: systemClock })
     if (capture) captureToFile(tap, capture, this.#session.log)
@@ -142,19 +139,3 @@ export class CommandHost implements HostSide {
 
 /** Whom programs of this host ask, also where that is a stub: it may ask by name, as for a VPN. It never asks us, as nothing is configured here. */
 const askedByHost = (facts: ResolverFacts): readonly string[] => (facts.file.nameservers.length > 0 ? facts.file.nameservers : upstreamsOf(facts))
-
-function insideFiles(dns: string): Record<string, string> {
-  const nsswitch = insideNsswitch(textOf('/etc/nsswitch.conf'))
-  return {
-    '/etc/resolv.conf': insideResolvConf(textOf('/etc/resolv.conf'), dns),
-    ...(nsswitch !== undefined && { '/etc/nsswitch.conf': nsswitch }),
-  }
-}
-
-function textOf(path: string): string {
-  try {
-    return readFileSync(path, 'utf8')
-  } catch {
-    return ''
-  }
-}

@@ -1,5 +1,24 @@
+import { readFileSync } from 'node:fs'
+
 /** Sockets of services that would answer questions for names as the host knows them. */
 export const hiddenSockets: readonly string[] = ['/run/nscd/socket', '/var/run/nscd/socket']
+
+/** Texts that a command sees in the place of files of the host, by their paths. */
+export function insideFiles(dns: string): Record<string, string> {
+  const nsswitch = insideNsswitch(textOf('/etc/nsswitch.conf'))
+  return {
+    '/etc/resolv.conf': insideResolvConf(textOf('/etc/resolv.conf'), dns),
+    ...(nsswitch !== undefined && { '/etc/nsswitch.conf': nsswitch }),
+  }
+}
+
+function textOf(path: string): string {
+  try {
+    return readFileSync(path, 'utf8')
+  } catch {
+    return ''
+  }
+}
 
 /** resolv.conf(5) of a command: our server alone, with the search list and options of the host. */
 export function insideResolvConf(host: string, server: string): string {

@@ -7,6 +7,7 @@ import type { SignalSource } from '../signals.ts'
 import { CommandHost, type ExecArguments } from './command-host.ts'
 import { commandProblem } from './find-command.ts'
 import { isInForeground } from './foreground.ts'
+import { printCommandPlan } from './plan-command.ts'
 
 /** What a command is asked by. The others do their usual work on both of us. */
 const passedOn = ['SIGINT', 'SIGQUIT', 'SIGTERM', 'SIGHUP', 'SIGUSR1', 'SIGUSR2'] as const
@@ -22,6 +23,7 @@ export async function runCommand(session: Session, execArguments: ExecArguments)
     log('fatal', 'ziti-tunnel/subcmd.exec', problem.message)
     return problem.code
   }
+  if (options.intercept.plan) return printCommandPlan(session, execArguments)
   const quiet = options.verbose ? session : { ...session, log: complaints(log) }
   const abort = new AbortController()
   const host = new CommandHost(quiet, execArguments)

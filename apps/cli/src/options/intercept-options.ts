@@ -91,7 +91,7 @@ const looksAt: Readonly<Record<string, readonly string[]>> = {
   proxy: ['stateDir'],
   host: ['stateDir'],
   capture: ['stateDir', 'pcap', 'pcapLimit'],
-  exec: ['pcap', 'pcapLimit', 'dnsSvcIpRange', 'dnsSvcIp6Range', 'dnsUpstream', 'dnsUpstreamMode', 'dnsUnanswerable', 'stateDir'],
+  exec: ['pcap', 'pcapLimit', 'dnsSvcIpRange', 'dnsSvcIp6Range', 'dnsUpstream', 'dnsUpstreamMode', 'dnsUnanswerable', 'stateDir', 'plan'],
 }
 
 /** What is a firewall's is not `tun`'s: whoever forwards packets of neighbours to a TUN link is the host, by its routes. */

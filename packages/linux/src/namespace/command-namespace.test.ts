@@ -3,7 +3,9 @@ import { readdirSync, statSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { describe, expect, it } from 'vitest'
+
 import { noNetwork } from '../../../../tooling/src/testing-host/own-network.ts'
+import { planInside } from './plan-inside.ts'
 
 const source = (path: string): string => new URL(path, import.meta.url).href
 
@@ -37,6 +39,23 @@ function inNamespace(command: readonly string[], program = ''): Promise<Said> {
   child.stderr.on('data', (chunk) => (said.stderr += String(chunk)))
   return new Promise((resolve) => child.on('close', () => resolve(said)))
 }
+
+it('is planned in the order in which it is made', () => {
+  const files = { '/etc/resolv.conf': 'nameserver 100.64.0.2\n' }
+  const settings = { v4: '100.64.0.1', v6: 'fd7a::1', mtu: 65_535, files, hidden: ['/run/nothing/there', '/dev/null'], user: 1, group: 1 }
+  expect(planInside(['curl', 'http://web.ziti'], settings).map(({ kind, summary }) => `${kind} ${summary}`)).toEqual([
+    'namespace.create user, network and mount namespaces for curl http://web.ziti',
+    'file.replace /etc/resolv.conf, as that command sees it',
+    'file.hide /dev/null, which that command does not find',
+    'link.create tun0, a TUN link with an MTU of 65535',
+    'address.add 100.64.0.1/32 on tun0',
+    'route.add 0.0.0.0/0 dev tun0',
+    'address.add fd7a::1/128 on tun0',
+    'route.add ::/0 dev tun0',
+  ])
+  const { v6: _, ...ipv4 } = settings
+  expect(planInside(['true'], ipv4).map(({ kind }) => kind).slice(-2)).toEqual(['address.add', 'route.add'])
+})
 
 describe.skipIf(noNetwork)('a command in a network of its own', () => {
   it('is the user that it was, without capabilities, with the ways of a fresh process', async () => {

@@ -1,12 +1,13 @@
 import { spawn, type ChildProcess } from 'node:child_process'
 import { fileURLToPath } from 'node:url'
-import { CodedError } from '@tunnel/flow'
+import { CodedError, type HostChange } from '@tunnel/flow'
 import { libc } from '../ffi/libc.ts'
 import { pollDescriptor } from '../ffi/poll.ts'
 import { adoptTunDevice, type TunDevice } from '../tun/tun-device.ts'
 import { openDescriptorChannel, receiveMessage, sendMessage, type ChannelMessage } from './descriptor-channel.ts'
 import type { InsideReport, InsideSettings } from './inside-settings.ts'
 import { intoNamespaces, namespaceObstacle } from './namespace-obstacle.ts'
+import { planInside } from './plan-inside.ts'
 
 export interface CommandNamespaceOptions {
   /** A program and its words. It has this process's terminal, directory and environment. */
@@ -77,6 +78,13 @@ export async function openCommandNamespace(options: CommandNamespaceOptions): Pr
     libc().close(ours)
     throw error
   }
+}
+
+/** What `openCommandNamespace` would make, which is nothing of the host. Rejects where that would. */
+export async function planCommandNamespace(options: CommandNamespaceOptions): Promise<readonly HostChange[]> {
+  const obstacle = await namespaceObstacle()
+  if (obstacle) throw obstacle
+  return planInside(options.command, settingsOf(options))
 }
 
 function settingsOf({ v4, v6, mtu = largestMtu, files = {}, hidden = [] }: CommandNamespaceOptions): InsideSettings {

@@ -18,6 +18,9 @@ export type InsideReport =
   | { readonly ready: true; readonly ipv6: boolean }
   | { readonly ready: false; readonly code: string; readonly message: string }
 
+/** The way to everywhere, in there. */
+export const insideLink = 'tun0'
+
 /** The first descriptor behind standard error. */
 export const channelDescriptor = 3
 

@@ -7,9 +7,8 @@ import { errno, libc } from '../ffi/libc.ts'
 import { openRouteControl, type RouteControl } from '../netlink/route-control.ts'
 import { openTunLink, type TunLink } from '../tun/tun-link.ts'
 import { receiveMessage, sendMessage } from './descriptor-channel.ts'
-import { asUser, channelDescriptor, type InsideReport, type InsideSettings } from './inside-settings.ts'
+import { asUser, channelDescriptor, insideLink, type InsideReport, type InsideSettings } from './inside-settings.ts'
 
-const linkName = 'tun0'
 /** Packets that wait in the kernel, as `openTunDevice` has it. */
 const queuePackets = 5_000
 const MS_BIND = 0x1000
@@ -29,7 +28,7 @@ export function prepareInside(command: readonly string[]): never {
   try {
     for (const [path, text] of Object.entries(settings.files)) replaceFile(path, text)
     for (const path of settings.hidden) if (existsSync(path)) bind('/dev/null', path)
-    const link = openTunLink({ name: linkName, offloads: 'tcp-udp' })
+    const link = openTunLink({ name: insideLink, offloads: 'tcp-udp' })
     const ipv6 = leadEverywhere(link, settings)
     report({ ready: true, ipv6 }, link.fd)
   } catch (error) {
