@@ -104,6 +104,7 @@ export { openRouteControl, type RouteAnswer, type RouteControl } from './netlink
 export type { Route, RouteType } from './netlink/route.ts'
 export { openSocketDiag, type SocketDiag } from './netlink/socket-diag.ts'
 export type { Rule, RuleAction } from './netlink/rule.ts'
+export { missingCapabilities, wantedCapabilities } from './probe/capabilities.ts'
 export { ownerOfPort } from './probe/port-owner.ts'
 export { probeCapabilities, type ProbeOptions } from './probe/probe-host.ts'
 export type { ProbeResult } from './probe/probe-result.ts'

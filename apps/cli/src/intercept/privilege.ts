@@ -1,17 +1,9 @@
 import { readFileSync } from 'node:fs'
 import { CodedError } from '@tunnel/flow'
-
-/** capabilities(7): the bit of CAP_NET_ADMIN. */
-const netAdmin = 12n
-
-/** Whether a process may do what its `/proc/PID/status` says it may. */
-export function hasNetAdmin(status: string): boolean {
-  const [, effective] = /^CapEff:\s*([0-9a-f]+)$/m.exec(status) ?? []
-  return effective !== undefined && ((BigInt(`0x${effective}`) >> netAdmin) & 1n) === 1n
-}
+import { missingCapabilities, wantedCapabilities } from '@tunnel/linux'
 
 const privilegeRemedy =
-  'run it with sudo, or as a service with AmbientCapabilities=CAP_NET_ADMIN CAP_NET_BIND_SERVICE (setcap on node would give it to every Node program); ' +
+  `run it with sudo, or as a service with AmbientCapabilities=${wantedCapabilities.join(' ')} (setcap on node would give it to every Node program); ` +
   "without privilege there are 'ziti-tunnel exec' for one command, and 'ziti-tunnel proxy'"
 
 /** Refuses, in one line, what can never work in this process. Nothing of the host has been touched by then. */
@@ -19,7 +11,7 @@ export function checkAbility(command: string, platform: string = process.platfor
   if (platform !== 'linux') {
     throw new CodedError('cli.platform', `'${command}' intercepts by means of Linux, and this is ${platform}; use 'ziti-tunnel proxy' for local ports or 'ziti-tunnel host' to host`)
   }
-  if (!hasNetAdmin(readStatus())) {
+  if (missingCapabilities(readStatus()).includes('CAP_NET_ADMIN')) {
     throw new CodedError('cli.no-privilege', `'${command}' changes the network of this host, for which this process lacks the capability CAP_NET_ADMIN: ${privilegeRemedy}`)
   }
 }

@@ -43,7 +43,7 @@ export async function openDnsService({ listen, inside, resolvers, unanswerable, 
   try {
     await server.start()
   } catch (error) {
-    throw await withOwner(error, listen, inside !== undefined)
+    throw await explained(error, listen, inside !== undefined)
   }
   const listener = await openInsideTcp(server, inside)
   for (const address of [...addresses, ...(insideAddress === undefined ? [] : [insideAddress])]) log('info', source, `dns server running at ${address}`)
@@ -68,8 +68,9 @@ async function openInsideTcp(server: DnsServer, inside: DnsServiceOptions['insid
   }
 }
 
-/** `EADDRINUSE` helps nobody: who has it, and what else there is. */
-export async function withOwner(error: unknown, listen: readonly Endpoint[], hasInside: boolean, find = ownerOfPort): Promise<unknown> {
+/** `EADDRINUSE` and `EACCES` help nobody: who has it, or what is missing, and what else there is. */
+export async function explained(error: unknown, listen: readonly Endpoint[], hasInside: boolean, find = ownerOfPort): Promise<unknown> {
+  if (isCodedError(error, 'dns.port-forbidden')) return withMissing(error, hasInside)
   if (!isCodedError(error, 'dns.port-in-use')) return error
   for (const endpoint of listen) {
     const owner = (await find('udp', endpoint)) ?? (await find('tcp', endpoint))
@@ -80,8 +81,16 @@ export async function withOwner(error: unknown, listen: readonly Endpoint[], has
   return error
 }
 
+function withMissing(error: CodedError, hasInside: boolean): CodedError {
+  const message = `${error.message}; ${hasInside ? insideInstead : tunInstead}`
+  return new CodedError('dns.port-forbidden', message, { cause: error })
+}
+
+const insideInstead = 'or leave out --resolver: ours is asked inside the tunnel then'
+const tunInstead = "or intercept with 'ziti-tunnel tun', whose DNS server needs no port of this host"
+
 function remedyFor(owner: string, elsewhere: string, hasInside: boolean): string {
   if (owner.startsWith('ziti-tunnel')) return `Give that one this identity too (-i, repeatable), or stop it; beside it, this one could be asked at another address only (${elsewhere})`
-  if (hasInside) return `Stop it, give ours another address (${elsewhere}), or leave out --resolver: ours is asked inside the tunnel then`
-  return `Stop it, give ours another address (${elsewhere}); or intercept with 'ziti-tunnel tun', whose DNS server needs no port of this host`
+  if (hasInside) return `Stop it, give ours another address (${elsewhere}), ${insideInstead}`
+  return `Stop it, give ours another address (${elsewhere}); ${tunInstead}`
 }

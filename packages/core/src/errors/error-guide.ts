@@ -255,7 +255,7 @@ export const errorGuide: Readonly<Record<string, ErrorAdvice>> = {
   },
   'cli.no-privilege': {
     meaning: 'The process may not change routes and firewall of this host',
-    next: 'Run it with sudo, or give the service CAP_NET_ADMIN; `proxy` and `host` need no privilege',
+    next: 'Run it with sudo, or give the service the capabilities that the message names; `proxy` and `host` need no privilege',
     inMessage: true,
   },
   'cli.platform': {
@@ -351,6 +351,11 @@ export const errorGuide: Readonly<Record<string, ErrorAdvice>> = {
   'dns.port-in-use': {
     meaning: 'Another program has the port of the DNS server',
     next: 'Stop the program that the message names, choose another address with --resolver, or use `tun`, which needs no port of this host',
+    inMessage: true,
+  },
+  'dns.port-forbidden': {
+    meaning: 'The process may not use the port of the DNS server: ports below 1024 need CAP_NET_BIND_SERVICE',
+    next: 'Grant it, choose another port with --resolver, or use `tun`, which needs no port of this host',
     inMessage: true,
   },
   'dns.pool-exhausted': {

@@ -6,7 +6,7 @@ import { promisify } from 'node:util'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
 import { RootedFiles } from '../resolver/rooted-files.ts'
 import { noNetwork } from '../../../../tooling/src/testing-host/own-network.ts'
-import { probeCapabilitySet } from './capabilities.ts'
+import { missingCapabilities, probeCapabilitySet, wantedCapabilities } from './capabilities.ts'
 import { probeForwarding, probeIpv6, probeReversePath, probeUserNamespaces } from './network-settings.ts'
 import { probeTunDevice } from './probe-host.ts'
 import type { ProbeResult } from './probe-result.ts'
@@ -38,9 +38,12 @@ describe('capabilities', () => {
     host({ '/proc/self/status': `Name:\tnode\nCapPrm:\t000001ffffffffff\nCapEff:\t${effective}\n` })
     const results = await probeCapabilitySet(files)
     expect(results.map(({ ok }) => ok)).toEqual(expected)
+    expect(results.map(({ name }) => name)).toEqual(wantedCapabilities)
     for (const { ok, remedy } of results) expect(remedy !== undefined).toBe(ok !== true)
   })
 })
+
+it('a process without a status has no capability', () => expect(missingCapabilities('')).toEqual(wantedCapabilities))
 
 describe('settings of the kernel', () => {
   it('rp_filter: the larger of "all" and the interface counts, on interfaces of the LAN', async () => {
