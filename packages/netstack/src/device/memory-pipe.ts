@@ -95,7 +95,7 @@ class MemoryDevice implements PacketDevice {
     if (this.#closed || !this.#receive) return
     const batch = this.#queue.splice(0, batchLimit)
     this.#receive(batch)
-    for (const packet of batch) if (this.#spare.length < spareLimit) this.#spare.push(new Uint8Array(packet.buffer))
+    for (const packet of batch) if (this.#spare.length < spareLimit) this.#spare.push(packet.length === this.#bufferBytes ? packet : new Uint8Array(packet.buffer))
     this.#plan()
   }
 }

@@ -267,6 +267,22 @@ describe('out', () => {
     expect([host.sent.length, host.ip.drops.toJSON()]).toEqual([1, { 'icmp.checksum': 1 }])
   })
 
+  it('puts each packet under headers of its own, of whatever lengths and versions they are in turn', () => {
+    const host = new IpHost()
+    const { output } = host.ip
+    const sizes = [28, 28, 12, 60, 48]
+    for (const [from, to] of [['10.0.0.1', '10.0.0.2'], ['2001:db8::1', '2001:db8::2'], ['10.0.0.1', '10.0.0.2']]) {
+      for (const size of sizes) {
+        output.scratch.fill(size, output.transportAt, output.transportAt + size)
+        output.send({ source: address(from!), destination: address(to!), protocol: ipProtocol.udp, checksumAt: 6 }, size, [Uint8Array.of(1)])
+      }
+    }
+    const packets = host.take().map((bytes) => parseIp(bytes, new IpPacket(), new DropCounts()))
+    expect(packets.map((packet) => packet?.version)).toEqual([4, 6, 4].flatMap((version) => sizes.map(() => version)))
+    const texts = packets.map((packet) => [packet?.payload.length, packet?.payload[0], packet?.payload.at(-2), packet?.payload.at(-1)])
+    expect(texts).toEqual([...sizes, ...sizes, ...sizes].map((size) => [size + 1, size, size, 1]))
+  })
+
   it('numbers packets, each destination by itself', () => {
     const host = new IpHost()
     for (let count = 0; count < 3; count += 1) host.ip.output.send(route, header(host), [])

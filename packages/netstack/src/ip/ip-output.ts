@@ -43,6 +43,8 @@ export class IpOutput {
   readonly scratch = new Uint8Array(maxIpHeaderBytes + maxTransportHeaderBytes)
   readonly transportAt = maxIpHeaderBytes
   readonly #options: IpOutputOptions
+  /** Headers of the last packet: nearly always the next one's are as long, and a new view would cost as much as writing them. */
+  #head = this.scratch
   readonly #transmit: (parts: readonly Uint8Array[]) => boolean
 
   constructor(options: IpOutputOptions) {
@@ -53,7 +55,8 @@ export class IpOutput {
   /** The longest packet that goes to `destination` in one piece. */
   mtuTo(destination: IpAddress): number {
     const { device, pathMtu, clock } = this.#options
-    return Math.min(device.mtu, pathMtu.to(destination, clock.now()))
+    // A look at the clock for each packet is not free, and most know nothing of any path.
+    return pathMtu.entries === 0 ? device.mtu : Math.min(device.mtu, pathMtu.to(destination, clock.now()))
   }
 
   /**
@@ -76,13 +79,18 @@ export class IpOutput {
     } else {
       const start = this.transportAt - ipBytes
       encodeIpHeader(header, this.scratch, start)
-      const head = this.scratch.subarray(start, this.transportAt + headerBytes)
+      const head = this.#headFrom(start, this.transportAt + headerBytes)
       // The path may carry less than the device's own MTU, and the peer take less than that.
       const fits = mtu - ipBytes - headerBytes
       if (device.transmit(payloadBytes === 0 ? [head] : [head, ...payload], segmented ? Math.min(fits, segmentBytes ?? fits) : undefined)) return true
     }
     drops.count('ip.send-device')
     return false
+  }
+
+  #headFrom(start: number, end: number): Uint8Array {
+    if (this.#head.byteOffset !== start || this.#head.length !== end - start) this.#head = this.scratch.subarray(start, end)
+    return this.#head
   }
 
   #header(route: Route, payloadLength: number, fragmented: boolean, mtu: number): IpHeader {

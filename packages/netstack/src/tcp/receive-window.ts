@@ -36,7 +36,7 @@ export class ReceiveWindow {
   /** The shift that the largest buffer needs: what our SYN offers. */
   get offeredShift(): number {
     let shift = 0
-    while (shift < largestShift && this.#mostBytes > largestField * 2 ** shift) shift += 1
+    while (shift < largestShift && this.#mostBytes > largestField << shift) shift += 1
     return shift
   }
 
@@ -60,8 +60,8 @@ export class ReceiveWindow {
     const shift = syn ? 0 : this.shift
     const edge = this.#wantedEdge(next, unreadBytes, mss)
     // Rounded up, or the right edge would move back by a part of a unit.
-    const field = Math.min(largestField, Math.ceil(seqDiff(edge, next) / 2 ** shift))
-    const advertised = seqAdd(next, field * 2 ** shift)
+    const field = Math.min(largestField, Math.ceil(seqDiff(edge, next) / (1 << shift)))
+    const advertised = seqAdd(next, field << shift)
     if (seqLess(this.#edge, advertised)) this.#edge = advertised
     if (syn) this.#offeredBytes = field
     return field
@@ -85,7 +85,7 @@ export class ReceiveWindow {
 
   #wantedEdge(next: Seq, unreadBytes: number, mss: number): Seq {
     // What the field cannot say is never offered: or after each read there would seem to be more to tell.
-    const free = Math.min(this.limitBytes - unreadBytes, largestField * 2 ** this.shift)
+    const free = Math.min(this.limitBytes - unreadBytes, largestField << this.shift)
     const wanted = seqAdd(next, Math.max(0, free))
     const step = Math.min(Math.floor(this.limitBytes / 2), mss)
     const gain = seqDiff(wanted, this.#edge)

@@ -11,7 +11,7 @@ const noBlocks: readonly SackBlock[] = []
 export function receiveAck(tcb: Tcb, segment: Segment, now: Milliseconds): boolean {
   const { ack, seq, payload, options, flags } = segment
   const { sender } = tcb
-  const window = segment.window * 2 ** tcb.peerShift
+  const window = segment.window << tcb.peerShift
   if (tcb.state === 'SYN-RECEIVED') {
     if (!acknowledgesSyn(tcb, segment)) {
       tcb.resetDue = { seq: ack, withAck: false }

@@ -26,8 +26,7 @@ export class SegmentWriter implements SegmentOutput {
   sendData(seq: Seq, length: number, syn: boolean, fin: boolean, now: Milliseconds): boolean {
     const { sender, receiver, timestamps, ecn, state } = this.#tcb
     const { recovery, next, buffer } = sender
-    const parts: Uint8Array[] = []
-    if (length > 0) buffer.view(syn ? seqAdd(seq, 1) : seq, length, parts)
+    const parts = length > 0 ? buffer.view(syn ? seqAdd(seq, 1) : seq, length) : noParts
     const acks = state !== 'SYN-SENT'
     const last = length > 0 && seqAdd(seq, length) === buffer.end
     const flags = (acks ? tcpFlag.ack : 0) | (syn ? tcpFlag.syn : 0) | (fin ? tcpFlag.fin : 0) | (last ? tcpFlag.psh : 0)

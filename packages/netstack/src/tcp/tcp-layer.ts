@@ -65,6 +65,8 @@ export class TcpLayer implements Transport, RequestOwner {
   readonly #maxConnections: number
   readonly #maxHalfOpen: number
   #onRequest: ((request: TcpRequest) => void) | undefined
+  /** All that comes between two flushes has come at one time: a look at the clock for each segment is not free. */
+  #receivedAt: Milliseconds | undefined
 
   constructor(options: TcpLayerOptions) {
     const { ip, random, wake, handlerFailed, maxConnections = 65_536, maxRequests = 8192, maxHalfOpen = 4096, maxTimeWait = 8192 } = options
@@ -134,6 +136,7 @@ export class TcpLayer implements Transport, RequestOwner {
   /** Runs what is ready or due. */
   flush(): void {
     const now = this.#options.clock.now()
+    this.#receivedAt = undefined
     this.#requests.expire(now)
     this.#runner.flush(now)
   }
@@ -145,7 +148,8 @@ export class TcpLayer implements Transport, RequestOwner {
     if (!verified && !sumIsGood(packet)) return this.#ip.drops.count('tcp.checksum')
     const flow = this.#flows.find(destination, segment.destinationPort, source, segment.sourcePort)
     if (flow && !flow.connection.yieldsTo(segment)) {
-      flow.connection.receive(segment, this.#options.clock.now(), (packet.trafficClass & ecnField.mask) === ecnField.congested)
+      this.#receivedAt ??= this.#options.clock.now()
+      flow.connection.receive(segment, this.#receivedAt, (packet.trafficClass & ecnField.mask) === ecnField.congested)
       this.#runner.schedule(flow)
       return
     }

@@ -1,23 +1,27 @@
 import type { IpAddress } from './ip-address.ts'
 
 /**
- * The Internet checksum (RFC 1071). Sums are plain numbers that are folded at the end. The long loop reads words of four bytes, in whichever order the
- * machine reads fastest, because the sum of swapped words is the swapped sum (RFC 1071 2 (B)): five times faster than byte by byte.
+ * The Internet checksum (RFC 1071). Sums are plain numbers that are folded at the end. The long loop reads aligned words of four bytes in the machine's own
+ * order, because the sum of swapped words is the swapped sum (RFC 1071 2 (B)): several times faster than byte by byte.
  */
 
-/** So many bytes at once that the accumulators stay 32-bit integers. */
-const chunkBytes = 0x10000
+const isLittleEndian = new Uint8Array(Uint16Array.of(1).buffer)[0] === 1
+/** So many words at once that the accumulators stay 32-bit integers. */
+const chunkWords = 0x4000
 /** Below it, making a view costs more than it saves. */
 const viewBytes = 96
 
 /** `sum` and the words of `bytes` from `start` to `end`, the first byte being a high one. */
 export function sumBytes(bytes: Uint8Array, start: number, end: number, sum = 0): number {
   if (end - start < viewBytes) return sum + sumShort(bytes, start, end)
-  const words = new DataView(bytes.buffer, bytes.byteOffset, end)
-  const whole = start + ((end - start) & ~7)
-  let swapped = 0
-  for (let at = start; at < whole; at += chunkBytes) swapped += sumWords(words, at, Math.min(whole, at + chunkBytes))
-  return sum + swapBytes(foldSum(swapped)) + sumShort(bytes, whole, end)
+  const aligned = start + (-(bytes.byteOffset + start) & 3)
+  const count = ((end - aligned) >> 4) << 2
+  const words = new Int32Array(bytes.buffer, bytes.byteOffset + aligned, count)
+  let total = 0
+  for (let index = 0; index < count; index += chunkWords) total += sumWords(words, index, Math.min(count, index + chunkWords))
+  const rest = (isLittleEndian ? swapBytes(foldSum(total)) : foldSum(total)) + sumShort(bytes, aligned + 4 * count, end)
+  const isShifted = ((aligned - start) & 1) === 1
+  return sum + sumShort(bytes, start, aligned) + (isShifted ? swapBytes(foldSum(rest)) : rest)
 }
 
 function sumShort(bytes: Uint8Array, start: number, end: number): number {
@@ -27,17 +31,19 @@ function sumShort(bytes: Uint8Array, start: number, end: number): number {
   return at < end ? sum + ((bytes[at] ?? 0) << 8) : sum
 }
 
-/** Eight bytes at a time, as little-endian words. */
-function sumWords(words: DataView, start: number, end: number): number {
+/** The sum of both halves of words, four at a time. Of the lower halves it is what the upper ones leave of the sum of all, which may come round. */
+function sumWords(words: Int32Array, start: number, end: number): number {
   let high = 0
-  let low = 0
-  for (let at = start; at < end; at += 8) {
-    const first = words.getInt32(at, true)
-    const second = words.getInt32(at + 4, true)
-    high = (high + (first >>> 16) + (second >>> 16)) | 0
-    low = (low + (first & 0xffff) + (second & 0xffff)) | 0
+  let whole = 0
+  for (let index = start; index < end; index += 4) {
+    const first = words[index] ?? 0
+    const second = words[index + 1] ?? 0
+    const third = words[index + 2] ?? 0
+    const fourth = words[index + 3] ?? 0
+    high = (high + (first >>> 16) + (second >>> 16) + (third >>> 16) + (fourth >>> 16)) | 0
+    whole = (whole + first + second + third + fourth) | 0
   }
-  return high + low
+  return high + ((whole - (high << 16)) >>> 0)
 }
 
 /** The sum of parts that follow each other; a part after an odd number of bytes is shifted by one. */

@@ -56,18 +56,22 @@ export class SendBuffer {
     release?.()
   }
 
-  /** Adds views of `length` bytes from `seq` on to `parts`. They must be in the buffer. */
-  view(seq: Seq, length: number, parts: Uint8Array[]): void {
+  /** Views of `length` bytes from `seq` on, which must be in the buffer. */
+  view(seq: Seq, length: number): Uint8Array[] {
+    const parts: Uint8Array[] = []
     const end = seqAdd(seq, length)
     let at = seq
     for (let index = this.#find(seq); seqLess(at, end); index += 1) {
       const piece = this.#pieces[index]
-      if (!piece) return
+      if (!piece) break
       const from = piece.offset + seqDiff(at, piece.start)
       const bytes = Math.min(seqDiff(piece.end, at), seqDiff(end, at))
-      parts.push(piece.bytes.subarray(from, from + bytes))
+      const part = piece.bytes.subarray(from, from + bytes)
+      if (bytes === length) return [part]
+      parts.push(part)
       at = seqAdd(at, bytes)
     }
+    return parts
   }
 
   /** Everything before `seq` has arrived. */
