@@ -54,6 +54,7 @@ export function receiveInSynSent(tcb: Tcb, segment: Segment, now: Milliseconds):
   }
   sender.acknowledge(ack, noBlocks, tcb.timestamps.echoedAt(segment, now), false, now)
   establish(tcb, segment.window, segment)
+  tcb.keepAlive?.heard(now)
   tcb.receiver.acks.now()
   receiveText(tcb, segment, seqAdd(segment.seq, 1), now)
 }

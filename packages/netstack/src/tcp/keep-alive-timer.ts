@@ -20,6 +20,11 @@ export class KeepAliveTimer {
     return this.#heardAt + this.#keepAlive.idle + this.#probes * this.#keepAlive.interval
   }
 
+  /**
+   * The peer lives. RFC 9293 3.8.4 speaks of data and acknowledgments that were received, and leaves open which ones; as with Linux
+   * (`rcv_tstamp`, `lrcvtime`) only those count that were taken, or whoever guesses ports could keep up a connection whose peer is gone. A keep-alive of the
+   * peer is none of them: its number was acknowledged before.
+   */
   heard(now: Milliseconds): void {
     this.#heardAt = now
     this.#probes = 0

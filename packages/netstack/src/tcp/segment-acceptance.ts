@@ -39,6 +39,7 @@ function hasAcceptableNumber(tcb: Tcb, segment: Segment, now: Milliseconds): boo
   // Sent again because our ACK was lost: its own ACK, and its time, may be news all the same. As hard to forge as what lies in the window.
   if (tcb.established && isRepeated(tcb, segment) && tcb.sender.isAcceptableAck(segment.ack)) {
     takeTimestamp(tcb, segment, now)
+    tcb.keepAlive?.heard(now)
     if (seqLess(tcb.sender.una, segment.ack)) receiveAck(tcb, segment, now)
   }
   if (tcb.state === 'CLOSED') return false

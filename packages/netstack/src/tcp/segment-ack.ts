@@ -25,6 +25,7 @@ export function receiveAck(tcb: Tcb, segment: Segment, now: Milliseconds): boole
     return false
   }
   if (seqLess(ack, sender.una)) return true
+  tcb.keepAlive?.heard(now)
   const changed = sender.updateWindow(window, seq, ack)
   const bare = payload.length === 0 && (flags & tcpFlag.fin) === 0 && !changed && ack === sender.una
   sender.acknowledge(ack, tcb.sackAgreed ? options.sack : noBlocks, tcb.timestamps.echoedAt(segment, now), bare, now)

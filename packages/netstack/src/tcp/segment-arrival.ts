@@ -27,5 +27,6 @@ export function receiveSynchronized(tcb: Tcb, segment: Segment, congested: boole
   if (tcb.ecn.received(flags, congested && payload.length > 0)) tcb.receiver.acks.now()
   // Sixth: URG.
   if ((flags & tcpFlag.urg) !== 0) tcb.urgent.receive(segment)
+  if (payload.length > 0) tcb.keepAlive?.heard(now)
   receiveText(tcb, segment, seq, now)
 }

@@ -3,6 +3,7 @@ import { noTcpOptions, type TcpOptions } from '../wire/tcp-options.ts'
 import type { Deliver } from './buffer/receive-buffer.ts'
 import { ChallengeLimit } from './challenge-limit.ts'
 import { Ecn } from './ecn.ts'
+import { KeepAliveTimer } from './keep-alive-timer.ts'
 import { Receiver } from './receiver.ts'
 import { Sender } from './sender.ts'
 import type { Seq } from './seq.ts'
@@ -26,6 +27,7 @@ export class Tcb {
   readonly receiver: Receiver
   readonly timestamps: Timestamps
   readonly ecn: Ecn
+  readonly keepAlive: KeepAliveTimer | undefined
   readonly reports = new TcpReports()
   /** Both are made when they are needed: most connections have no use for them. */
   #urgent: UrgentPointers | undefined
@@ -55,6 +57,7 @@ export class Tcb {
     this.defaultPeerMss = options.defaultPeerMss ?? smallestUsualMss
     this.tunables = { nagle: settings.nagle, giveUpAfter: settings.giveUpAfter }
     this.ecn = new Ecn(settings.ecn)
+    this.keepAlive = settings.keepAlive ? new KeepAliveTimer(settings.keepAlive, options.now) : undefined
     this.sender = new Sender({
       pool,
       initialSequence: options.initialSequence,

@@ -2,7 +2,7 @@ import type { Milliseconds, Release } from '@tunnel/flow'
 import { tcpFlag, type Segment } from '../wire/tcp-segment.ts'
 import type { Deliver } from './buffer/receive-buffer.ts'
 import { answerSyn, leastMss, openActively, receiveInSynSent } from './handshake.ts'
-import { KeepAliveTimer } from './keep-alive-timer.ts'
+import type { KeepAliveTimer } from './keep-alive-timer.ts'
 import { receiveSynchronized } from './segment-arrival.ts'
 import { SegmentWriter } from './segment-writer.ts'
 import { seqLess, seqLessOrEqual, type Seq } from './seq.ts'
@@ -24,15 +24,13 @@ const reportedTimeouts = 3
 export class TcpConnection {
   readonly #tcb: Tcb
   readonly #writer: SegmentWriter
-  readonly #keepAlive: KeepAliveTimer | undefined
   /** The device has refused a segment: it is not asked before. */
   #refusedUntil: Milliseconds | undefined
 
   constructor(options: TcpConnectionOptions) {
-    const { settings, localPort, remotePort, now } = options
+    const { localPort, remotePort } = options
     this.#tcb = new Tcb(options)
     this.#writer = new SegmentWriter(this.#tcb, localPort, remotePort)
-    this.#keepAlive = settings.keepAlive ? new KeepAliveTimer(settings.keepAlive, now) : undefined
   }
 
   get state(): TcpState {
@@ -160,7 +158,6 @@ export class TcpConnection {
   /** `congested`: the packet was marked on its way (RFC 3168). */
   receive(segment: Segment, now: Milliseconds, congested = false): void {
     if (this.state === 'CLOSED') return
-    this.#keepAlive?.heard(now)
     // A packet has come through: there may be room again.
     this.#refusedUntil = undefined
     if (this.state === 'SYN-SENT') receiveInSynSent(this.#tcb, segment, now)
@@ -208,7 +205,7 @@ export class TcpConnection {
 
   /** Only where nothing is in flight: retransmissions and window probes ask as well (RFC 9293 MUST-26). */
   get #activeKeepAlive(): KeepAliveTimer | undefined {
-    return this.#keepAlive && this.established && this.#tcb.sender.idle ? this.#keepAlive : undefined
+    return this.established && this.#tcb.sender.idle ? this.#tcb.keepAlive : undefined
   }
 
   #reportTimeouts(now: Milliseconds): void {

@@ -96,6 +96,41 @@ describe('keep-alive (RFC 9293 3.8.4)', () => {
     talk.emits({ flags: 'ACK', seq: 0 })
   })
 
+  it.each([
+    ['an old number', { seq: 0, ack: 1 }],
+    ['a number behind the window', { seq: 1_000_000, ack: 1 }],
+    ['a SYN', { flags: 'SYN', seq: 1 }],
+    ['a reset in the window', { flags: 'RST', seq: 100 }],
+    ['no ACK', { flags: 'PSH', seq: 1, text: 'x' }],
+    ['an ACK of what was never sent', { seq: 1, ack: 5000, text: 'x' }],
+    ['an ACK that is older than any window', { seq: 1, ack: -100_000_000, text: 'x' }],
+  ])('is not content with a segment that is not taken: %s', (_, segment) => {
+    const talk = Talk.established({ settings: { keepAlive } })
+    talk.passes(9_000)
+    talk.gets(segment)
+    talk.takeSent()
+    talk.passes(4_000)
+    expect(talk.takeSent().map(({ flags }) => flags)).toEqual(['ACK', 'ACK', 'ACK', 'RST ACK'])
+  })
+
+  it.each([
+    ['data', { seq: 1, ack: 1, text: 'data' }],
+    ['data behind a gap', { seq: 100, ack: 1, text: 'data' }],
+    ['data that came before: our answer was lost', { seq: 1, ack: 1, text: 'early' }],
+  ])('is content with %s', (_, segment) => {
+    const talk = Talk.established({ settings: { keepAlive } })
+    talk.gets({ seq: 1, ack: 1, text: 'early' })
+    talk.passes(9_000)
+    talk.gets(segment)
+    talk.takeSent()
+    talk.passes(9_000)
+    talk.takeSent()
+    talk.passes(999)
+    talk.isQuiet()
+    talk.passes(1)
+    talk.emits({ flags: 'ACK', seq: 0 })
+  })
+
   it('ends a connection whose peer is gone', () => {
     const talk = Talk.established({ settings: { keepAlive } })
     talk.passes(13_000)
