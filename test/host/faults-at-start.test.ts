@@ -180,10 +180,11 @@ describe.skipIf(!hasNamespaces)('a start', () => {
     it('`tun` has ranges of its own for names, of IPv4 and IPv6, and says so', async () => {
       await start('tun', '--configure-resolver', world.identity).line(/adding web\.ziti/)
       const second = start('tun', '--resolver', 'file:///etc/hosts', identity)
-      await second.line(/names have addresses of 198\.18\.0\.0\/15 and fd7a:6974:6902::\/64 instead/)
+      await second.line(/names have addresses of 198\.18\.0\.0\/16 and fd7a:6974:6902::\/64 instead/)
       await second.line(/adding second\.ziti/)
-      // The line comes just before the file is written.
-      await expect.poll(async () => (await world.host.run('getent', ['hosts', 'second.ziti'])).code).toBe(0)
+      const third = start('tun', '--resolver', 'none', identity)
+      await third.line(/names have addresses of .* and fd7a:6974:6903::\/64 instead/)
+      await third.line(/adding second\.ziti/)
       await Promise.all(['web.ziti', 'second.ziti'].flatMap((name) => [echoes(`${name}:7`), echoes(`${name}:7`, 'TCP6')]))
     })
 
@@ -192,6 +193,9 @@ describe.skipIf(!hasNamespaces)('a start', () => {
       const failed = await finish(['run', '--configure-resolver', '--resolver', 'udp://127.0.0.2:53', identity])
       expect([failed.code, lastLine(failed)]).toMatchObject([1, { code: 'resolver.taken', msg: expect.stringMatching(/-i, repeatable/) }])
       await echoes()
+      const asked = await finish(['run', '--resolver', 'udp://127.0.0.2:53', identity])
+      expect([asked.code, lastLine(asked)]).toMatchObject([1, { code: 'dns.self-test', msg: expect.stringMatching(/another ziti-tunnel .*-i, repeatable.* --resolver file:\/\/\/etc\/hosts;/) }])
+      expect(asked.stderr).not.toMatch(/--configure-resolver/)
     })
   })
 })

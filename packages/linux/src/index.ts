@@ -117,7 +117,7 @@ export type { ResolvConfFacts, ResolvconfFacts, ResolvedFacts, ResolverFacts, Re
 export { resolverGuidance, type GuidanceOptions } from './resolver/resolver-guidance.ts'
 export { resolverPerformers } from './resolver/resolver-performers.ts'
 export { openResolverLink, resolverLinkName, type ResolverLink, type ResolverLinkOptions } from './resolver/resolver-link.ts'
-export { openResolverSettings, type ResolverSettings, type ResolverSettingsOptions } from './resolver/resolver-settings.ts'
+export { isResolverTaken, openResolverSettings, type ResolverSettings, type ResolverSettingsOptions } from './resolver/resolver-settings.ts'
 export { upstreamsOf } from './resolver/upstreams.ts'
 export { claimSlot, type Slot } from './slot/claim-slot.ts'
 export { connectMarked, openTcpDescriptor, type MarkedConnectionOptions } from './sockets/marked-connection.ts'

@@ -1,7 +1,7 @@
 import { contains, parsePrefix } from '@tunnel/flow'
 import type { LinkAddress } from '@tunnel/linux'
 import { openRouteControl, resolverLinkName, slotCount } from '@tunnel/linux'
-import { defaultIp4Range, defaultIp6Range, otherIp4Range, otherIp6Range } from '../options/address-range.ts'
+import { defaultIp4Range, defaultIp6Range, otherIp4Ranges, otherIp6Ranges } from '../options/address-range.ts'
 import type { InterceptOptions } from '../options/intercept-options.ts'
 import type { Session } from '../session.ts'
 
@@ -12,7 +12,7 @@ interface Collision {
   /** Who has what, for people. */
   readonly found: string
   readonly option: string
-  /** Taken instead, where nobody has asked for this very one and the other is free. */
+  /** Taken instead, where nobody has asked for this very one and another is free. */
   readonly other: string | undefined
 }
 
@@ -50,8 +50,8 @@ function collisionsOf({ ip4Range, ip4RangeGiven, ip6Range, ip6RangeGiven }: Rang
     return { found, option, other: usable.find((each) => userOf(each, addresses) === undefined) }
   }
   return {
-    v4: collision(ip4Range, '--dnsSvcIpRange', ip4RangeGiven ? [] : [defaultIp4Range, otherIp4Range]),
-    v6: ip6Range === undefined ? undefined : collision(ip6Range, '--dnsSvcIp6Range', ip6RangeGiven ? [] : [defaultIp6Range, otherIp6Range]),
+    v4: collision(ip4Range, '--dnsSvcIpRange', ip4RangeGiven ? [] : [defaultIp4Range, ...otherIp4Ranges]),
+    v6: ip6Range === undefined ? undefined : collision(ip6Range, '--dnsSvcIp6Range', ip6RangeGiven ? [] : [defaultIp6Range, ...otherIp6Ranges]),
   }
 }
 
@@ -64,7 +64,7 @@ function userOf(range: string, addresses: Addresses): Addresses[number] | undefi
     const inner = parsePrefix(address)
     return outer !== undefined && inner !== undefined && contains(outer, inner)
   }
-  // A `tun` has the address of its DNS server, in its range, for a peer.
+  // A `tun` has an address of each range for its link, or for a peer: that of its DNS server.
   const found = addresses.find(({ address, peer = address, device }) => !ownLinks.has(device) && (isInside(address) || isInside(peer)))
   return found && (isInside(found.address) ? found : { ...found, address: found.peer ?? found.address })
 }

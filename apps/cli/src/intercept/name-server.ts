@@ -1,7 +1,7 @@
 import { existingNames } from '@tunnel/dns'
 import type { CodedError } from '@tunnel/flow'
 import type { HostState, ResolverFacts, ResolverSettings } from '@tunnel/linux'
-import { flushResolverCaches, openResolverLink, openResolverSettings } from '@tunnel/linux'
+import { flushResolverCaches, isResolverTaken, openResolverLink, openResolverSettings } from '@tunnel/linux'
 import type { NameBook } from '../names/name-book.ts'
 import { createNameLog } from '../names/name-log.ts'
 import { markedQuestions, openMarkedDatagrams } from '../network/marked-network.ts'
@@ -166,7 +166,9 @@ async function selfTest({ session, facts, places: { wanted }, signal }: NameServ
     signal,
   })
   await record.remove()
-  if (problem !== undefined && !signal.aborted) reportSelfTest(session, problem, facts, wanted)
+  if (problem === undefined || signal.aborted) return
+  const taken = !configureResolver && facts.method === 'file' && (await isResolverTaken())
+  reportSelfTest(session, problem, { facts, wanted, taken })
 }
 
 async function closingOnFailure(close: () => Promise<void>, work: () => Promise<void>): Promise<void> {

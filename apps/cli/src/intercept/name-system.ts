@@ -12,7 +12,7 @@ import type { InterceptOptions } from '../options/intercept-options.ts'
 import type { DnsPlaces } from '../resolver/dns-places.ts'
 import { upstreamUrls } from '../resolver/upstreams.ts'
 import { linkAddress } from '../resolver/wanted-resolver.ts'
-import { tunAddresses } from './tun-addresses.ts'
+import { tunAddressesOf } from './tun-addresses.ts'
 
 /** Names and addresses, in both directions: of services for programs of this host, and of the network for us. */
 export interface NameSystem {
@@ -35,7 +35,7 @@ export interface NameSystemOptions {
 
 export function createNameSystem({ options, facts, places, log, refresh }: NameSystemOptions): NameSystem {
   const own = ownAddresses()
-  const reserved = reservedAddresses(options.ip4Range)
+  const reserved = reservedAddresses(options)
   const taken = (address: string): boolean => own.has(address) || reserved.has(address)
   const pool = syntheticPool({ v4: options.ip4Range, ...(options.ip6Range !== undefined && { v6: options.ip6Range }), taken, log })
   // Ourselves are never asked by ourselves.
@@ -74,5 +74,7 @@ function ownAddresses(): ReadonlySet<string> {
 }
 
 /** Addresses of our links, and of our DNS servers inside tunnels, are not given to names. */
-const reservedAddresses = (range: string): ReadonlySet<string> =>
-  new Set([...Object.values(tunAddresses), ...Array.from({ length: 2 * slotCount }, (_, place) => linkAddress(range, place))])
+function reservedAddresses(options: InterceptOptions): ReadonlySet<string> {
+  const { v4, v6 } = tunAddressesOf(options)
+  return new Set([v4, v6, ...Array.from({ length: 2 * slotCount }, (_, place) => linkAddress(options.ip4Range, place))])
+}

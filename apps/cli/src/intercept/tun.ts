@@ -8,7 +8,7 @@ import type { HostInterceptor } from './host-interceptor.ts'
 import { withListeners } from './named-interceptor.ts'
 import type { InterceptorParts } from './tproxy.ts'
 import { proxyBind } from './tproxy.ts'
-import { tunAddresses } from './tun-addresses.ts'
+import { tunAddressesOf } from './tun-addresses.ts'
 
 export async function openTun({ host, slot, book, poolRanges, options, log }: InterceptorParts): Promise<HostInterceptor> {
   const tap = createPcapTap({ clock: systemClock })
@@ -16,7 +16,7 @@ export async function openTun({ host, slot, book, poolRanges, options, log }: In
   const tun = await createTunInterceptor({
     host,
     slot,
-    addresses: tunAddresses,
+    addresses: tunAddressesOf(options),
     addressesOf: (hostname) => book.addressesOf(hostname),
     poolRanges,
     udpIdle: idleOf(options.udpIdle),

@@ -24,7 +24,7 @@ function sessionOf(selfTest: 'require' | 'warn', configureResolver = false) {
 describe('reportSelfTest', () => {
   it('ends the program with the exact command that helps, after the guidance for this host', () => {
     const { session, lines } = sessionOf('require')
-    expect(() => reportSelfTest(session, 'the system resolver knows no such name', facts, wanted)).toThrow(
+    expect(() => reportSelfTest(session, 'the system resolver knows no such name', { facts, wanted, taken: false })).toThrow(
       'the DNS self-test failed: the system resolver knows no such name when asked for ziti-tunnel.resolver.test, and 19.65.28.94 is right; ' +
         "let it be set up with: sudo ziti-tunnel run -r udp://127.0.0.2:53 'my ziti.json' --configure-resolver; or go on without names by --dns-self-test warn",
     )
@@ -36,7 +36,7 @@ describe('reportSelfTest', () => {
 
   it('only warns where that was asked for', () => {
     const { session, lines } = sessionOf('warn')
-    reportSelfTest(session, 'the system resolver gets no answer', facts, wanted)
+    reportSelfTest(session, 'the system resolver gets no answer', { facts, wanted, taken: false })
     expect(lines).toContain("warn:     sudo ziti-tunnel run -r udp://127.0.0.2:53 'my ziti.json' --configure-resolver")
     expect(lines.at(-1)).toMatch(/^warn: the DNS self-test failed: .*programs of this host will not find services by name$/)
   })
@@ -44,12 +44,22 @@ describe('reportSelfTest', () => {
   it('does not advise what cannot be done here', () => {
     const { session } = sessionOf('require')
     const readOnly = { ...facts, file: { ...facts.file, writable: false } }
-    expect(() => reportSelfTest(session, 'x', readOnly, wanted)).toThrow(/is right; the lines above say what to do; or go on/)
+    expect(() => reportSelfTest(session, 'x', { facts: readOnly, wanted, taken: false })).toThrow(/is right; the lines above say what to do; or go on/)
+  })
+
+  it.each(['require', 'warn'] as const)('does not advise what another tunneler would undo (%s)', (mode) => {
+    const { session, lines } = sessionOf(mode)
+    const report = (): void => reportSelfTest(session, 'x', { facts, wanted, taken: true })
+    if (mode === 'require') expect(report).toThrow(/another ziti-tunnel .*\(-i, repeatable\), or .*: sudo ziti-tunnel run .* --resolver file:\/\/\/etc\/hosts; or go on/)
+    else report()
+    const said = lines.join('\n')
+    expect(said).not.toMatch(/--configure-resolver|prepend/)
+    if (mode === 'warn') expect(lines.at(-1)).toMatch(/^warn: .*by name: another ziti-tunnel .*\(-i, repeatable\)/)
   })
 
   it('does not advise what was done already', () => {
     const { session, lines } = sessionOf('require', true)
-    expect(() => reportSelfTest(session, 'x', facts, wanted)).toThrow(/^(?!.*--configure-resolver)/)
+    expect(() => reportSelfTest(session, 'x', { facts, wanted, taken: false })).toThrow(/^(?!.*--configure-resolver)/)
     expect(lines).toEqual(['info: /etc/resolv.conf is a regular file => dhclient'])
   })
 })

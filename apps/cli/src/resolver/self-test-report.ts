@@ -16,8 +16,15 @@ export function commandWith(addition: string, { argv }: Pick<Session, 'argv'>): 
 /** As a shell reads it as one word. */
 const quoted = (word: string): string => (/^[\w@%+=:,./-]+$/.test(word) ? word : `'${word.replaceAll("'", String.raw`'\''`)}'`)
 
+export interface SelfTestSurroundings {
+  readonly facts: ResolverFacts
+  readonly wanted: ResolverWanted
+  /** Another tunneler is this host's nameserver, and no other can be. */
+  readonly taken: boolean
+}
+
 /** Says what is wrong and what to do, in as many lines as it takes. Throws where the test is required. */
-export function reportSelfTest(session: Session, problem: string, facts: ResolverFacts, wanted: ResolverWanted): void {
+export function reportSelfTest(session: Session, problem: string, { facts, wanted, taken }: SelfTestSurroundings): void {
   const { selfTest, configureResolver, resolver } = session.options.intercept
   const { log } = session
   const verdict = `the DNS self-test failed: ${problem} when asked for ${selfTestName}, and ${selfTestAddress} is right`
@@ -25,11 +32,15 @@ export function reportSelfTest(session: Session, problem: string, facts: Resolve
   const isRequired = selfTest !== 'warn'
   log('info', source, facts.line)
   // Where the program ends, its last line has the command.
-  tellGuidance(log, isDone ? [] : resolverGuidance(facts, wanted, { command: (option) => commandWith(option, session), byHand: isRequired }))
-  if (!isRequired) return log('warn', source, `${verdict}; programs of this host will not find services by name`)
-  const advice = isDone ? 'see the line above for what this host does' : canConfigure(facts) ? `let it be set up with: ${commandWith('--configure-resolver', session)}` : 'the lines above say what to do'
+  tellGuidance(log, isDone || taken ? [] : resolverGuidance(facts, wanted, { command: (option) => commandWith(option, session), byHand: isRequired }))
+  if (!isRequired) return log('warn', source, `${verdict}; programs of this host will not find services by name${taken ? `: ${besideAnother(session)}` : ''}`)
+  const advice = isDone ? 'see the line above for what this host does' : taken ? besideAnother(session) : canConfigure(facts) ? `let it be set up with: ${commandWith('--configure-resolver', session)}` : 'the lines above say what to do'
   throw new CodedError('dns.self-test', `${verdict}; ${advice}; or go on without names by --dns-self-test warn`)
 }
+
+/** What else may be said to this host, that one would undo. */
+const besideAnother = (session: Session): string =>
+  `another ziti-tunnel is this host's nameserver. Give that one this identity too (-i, repeatable), or keep names in a file: ${commandWith('--resolver file:///etc/hosts', session)}`
 
 const canConfigure = ({ method, file }: ResolverFacts): boolean => method !== 'file' || file.writable
 

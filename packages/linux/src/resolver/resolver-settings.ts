@@ -58,6 +58,13 @@ export async function openResolverSettings(options: ResolverSettingsOptions): Pr
 
 const claimResolverFile = (): Promise<Claim | undefined> => claimName('ziti-tunnel.resolv-conf')
 
+/** Whether another tunneler has made itself this host's nameserver: nobody else can by the file, until it ends. */
+export async function isResolverTaken(): Promise<boolean> {
+  const claim = await claimResolverFile()
+  claim?.release()
+  return claim === undefined
+}
+
 const restoresPerMinute = 5
 const minute = 60_000
 const watched = ['/etc/resolv.conf', '/run/systemd/resolve/resolv.conf', '/run/systemd/resolve/netif', '/run/resolvconf/interface', '/run/resolvconf/interfaces']
