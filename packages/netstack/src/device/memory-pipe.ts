@@ -6,7 +6,7 @@ export interface MemoryPipeOptions {
   readonly mtu?: number
   /** Default: none. `{ checksum: true, segmentationBytes: 65535 }` is what a good TUN has. */
   readonly offload?: Offload
-  /** Packets that wait in one direction; more are dropped, as by a card whose ring is full. Default 1024. */
+  /** Packets that wait in one direction; more are dropped, as by a card whose ring is full. Default 256: memory of many more is out of the processor's cache when it is read. */
   readonly queueLimit?: number
   /**
    * Calls `deliver` later, once for each time that it is given. Default: in a microtask, the fastest way; two busy ends then leave no turn to timers, which
@@ -48,7 +48,7 @@ class MemoryDevice implements PacketDevice {
   #closed = false
 
   /** The default is a call and not a reference: a browser's `queueMicrotask` is nobody's method. */
-  constructor(name: string, { mtu = 1500, offload = noOffload, queueLimit = 1024, schedule = (deliver) => queueMicrotask(deliver) }: MemoryPipeOptions) {
+  constructor(name: string, { mtu = 1500, offload = noOffload, queueLimit = 256, schedule = (deliver) => queueMicrotask(deliver) }: MemoryPipeOptions) {
     this.name = name
     this.mtu = mtu
     this.offload = offload

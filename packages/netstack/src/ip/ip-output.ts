@@ -82,7 +82,7 @@ export class IpOutput {
       const head = this.#headFrom(start, this.transportAt + headerBytes)
       // The path may carry less than the device's own MTU, and the peer take less than that.
       const fits = mtu - ipBytes - headerBytes
-      if (device.transmit(payloadBytes === 0 ? [head] : [head, ...payload], segmented ? Math.min(fits, segmentBytes ?? fits) : undefined)) return true
+      if (device.transmit(under(head, payload), segmented ? Math.min(fits, segmentBytes ?? fits) : undefined)) return true
     }
     drops.count('ip.send-device')
     return false
@@ -119,6 +119,13 @@ export class IpOutput {
     this.#options.drops.count(reason)
     return false
   }
+}
+
+/** The parts of a packet. Those of a usual one are two, and a list that is spread over them would be made for many. */
+function under(head: Uint8Array, payload: readonly Uint8Array[]): readonly Uint8Array[] {
+  const first = payload[0]
+  if (!first) return [head]
+  return payload.length === 1 ? [head, first] : [head, ...payload]
 }
 
 function lengthOf(parts: readonly Uint8Array[]): number {
