@@ -3,6 +3,7 @@ import { createServer, connect, type AddressInfo, type Server } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { createNetwork, type Network } from '@tunnel/devnet'
+import { examplesIn, withoutAsterisks } from '../../tooling/src/readme-examples.ts'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { createExampleHost, exampleAddress, type ExampleHost } from '../support/netns/example-host.ts'
 import { hasNamespaces } from '../support/netns/namespace.ts'
@@ -125,11 +126,10 @@ const examples: Readonly<Record<string, (project: PackedProject, example: string
 }
 
 const installedText = (project: PackedProject, name: string, path: string): string => readFileSync(join(project.folder, 'node_modules', name, path), 'utf8')
-const firstExample = (text: string): string | undefined => /```ts\n([^]*?)```/.exec(text)?.[1]
 
 /** The example of the module; its README shows the same. The README of a program has commands instead. */
 const exampleOf = (project: PackedProject, name: string): string =>
-  firstExample(installedText(project, name, 'dist/index.d.ts').replaceAll(/^ \* ?/gm, '')) ?? ''
+  examplesIn(withoutAsterisks(installedText(project, name, 'dist/index.d.ts')))[0] ?? ''
 
 /** Imports every entry. Gives for each `loads`, or the package that is missing. */
 async function importAll(project: PackedProject, { name, exports }: PublishedPackage): Promise<Readonly<Record<string, string>>> {
@@ -192,7 +192,7 @@ describe.skipIf(!hasRegistry).each([...publishable.values()])('packed packages: 
   it('shows its example', () => {
     const example = exampleOf(project, name)
     expect(example).toContain(`'${name}'`)
-    if (Object.keys(manifest.bin).length === 0) expect(firstExample(installedText(project, name, 'README.md'))).toBe(example)
+    if (Object.keys(manifest.bin).length === 0) expect(examplesIn(installedText(project, name, 'README.md'))[0]).toBe(example)
   })
 
   it.skipIf(!hasNamespaces && needRoot.has(name))('runs its example', () => examples[name]!(project, exampleOf(project, name)))

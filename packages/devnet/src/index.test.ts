@@ -1,17 +1,15 @@
 import { execFile } from 'node:child_process'
-import { readFileSync } from 'node:fs'
 import { fileURLToPath } from 'node:url'
 import { promisify } from 'node:util'
 import { describe, expect, it } from 'vitest'
+import { examplesOf } from '../../../tooling/src/readme-examples.ts'
 
-const read = (path: string) => readFileSync(new URL(path, import.meta.url), 'utf8')
-const exampleIn = (text: string) => /```ts\n([^]*?)```/.exec(text)?.[1] ?? ''
-const example = exampleIn(read('../README.md'))
+const { readme: [example = ''], module } = examplesOf(import.meta.url)
 
 describe('the example', () => {
   it('is the same in the README and in the module', () => {
     expect(example).toContain('createNetwork')
-    expect(exampleIn(read('index.ts').replaceAll(/^ \* ?/gm, ''))).toBe(example)
+    expect(module).toBe(example)
   })
 
   it('works, and ends', async () => {

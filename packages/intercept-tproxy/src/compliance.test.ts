@@ -1,19 +1,11 @@
-import { mkdtempSync, rmSync } from 'node:fs'
-import { tmpdir } from 'node:os'
-import { join } from 'node:path'
 import { interceptorCompliance } from '@tunnel/core/compliance'
-import { CodedError, type Flow } from '@tunnel/flow'
-import { connectFlow } from '@tunnel/flow/node'
-import { createVirtualClock } from '@tunnel/flow/testing'
-import { openHostState } from '@tunnel/linux'
-import { beforeAll, describe, expect } from 'vitest'
-import { enterOwnHost, ip, noNetwork } from '../../../tooling/src/testing-host/own-network.ts'
 import { tableOf, wanted } from '@tunnel/core/testing'
+import { createVirtualClock } from '@tunnel/flow/testing'
+import { beforeAll, describe, expect } from 'vitest'
+import { enterOwnHost, noNetwork } from '../../../tooling/src/testing-host/own-network.ts'
+import { openScratchState } from '../../../tooling/src/testing-host/scratch-state.ts'
+import { ServiceClients, serviceAddress, servicePort, serviceRanges, untilNothingLingers } from '../../../tooling/src/testing-host/service-clients.ts'
 import { createTproxyInterceptor } from './tproxy-interceptor.ts'
-
-const hosts = { one: 1, two: 2, good: 3, bad: 4 } as const
-type Name = keyof typeof hosts
-const port = 4711
 
 describe.skipIf(noNetwork)('in a network of its own', () => {
   beforeAll(() => enterOwnHost({ wayOut: false }))
@@ -21,49 +13,23 @@ describe.skipIf(noNetwork)('in a network of its own', () => {
   for (const firewall of ['nftables', 'iptables'] as const)
     for (const family of [4, 6] as const)
       for (const kind of ['address', 'name'] as const) {
-        const addressOf = (service: string) => `${family === 4 ? '203.0.113.' : 'fd00:77::'}${hosts[service as Name]}`
+        const addressOf = (service: string): string => serviceAddress(family, service)
         interceptorCompliance(`createTproxyInterceptor (${firewall}, IPv${family}, by ${kind})`, async () => {
-          const directory = mkdtempSync(join(tmpdir(), 'tproxy-'))
-          const host = await openHostState({ stateDirectory: directory, janitor: false })
+          const state = await openScratchState()
           const clock = createVirtualClock()
-          const interceptor = await createTproxyInterceptor({
-            host,
-            clock,
-            slot: 0,
-            firewall,
-            addressesOf: (name) => [addressOf(name)],
-            poolRanges: ['203.0.113.0/24', 'fd00:77::/64'],
-          })
-          const flows: Flow[] = []
-          const broken = new Set<string>()
-          const setBroken = (service: string, breaks: boolean): void => {
-            if (breaks === broken.has(service)) return
-            ip(`${family === 6 ? '-6 ' : ''}addr ${breaks ? 'add' : 'del'} ${addressOf(service)} dev lo`)
-            if (breaks) broken.add(service)
-            else broken.delete(service)
-          }
+          const clients = new ServiceClients(family)
+          const interceptor = await createTproxyInterceptor({ host: state.host, clock, slot: 0, firewall, addressesOf: (name) => [addressOf(name)], poolRanges: serviceRanges })
           return {
             interceptor,
-            table: (...names) => tableOf(...names.map((name) => wanted(name, { to: kind === 'name' && name !== 'bad' ? name : addressOf(name), ports: port }))),
-            breakService: async (service, breaks) => setBroken(service, breaks),
-            async connect(service, signal) {
-              const flow = await connectFlow({ host: addressOf(service), port })
-              flows.push(flow)
-              signal?.addEventListener('abort', () => flow.reset(new CodedError('test.gone', 'the client goes away')))
-              return flow
-            },
+            table: (...names) => tableOf(...names.map((name) => wanted(name, { to: kind === 'name' && name !== 'bad' ? name : addressOf(name), ports: servicePort }))),
+            breakService: async (service, breaks) => clients.setBroken(service, breaks),
+            connect: (service, signal) => clients.connect(service, signal),
             async close() {
-              for (const flow of flows) flow.reset(new CodedError('test.over', 'the test is over'))
-              for (const service of [...broken]) setBroken(service, false)
+              clients.close()
               await interceptor.close()
-              for (let turn = 0; interceptor.stats.lingeringFlows > 0; turn++) {
-                if (turn === 400) throw new Error('flows linger')
-                await new Promise((resolve) => setTimeout(resolve, 5))
-                clock.advance(10_000)
-              }
+              await untilNothingLingers(interceptor, () => void clock.advance(10_000))
               await interceptor.close()
-              expect(await host.restore()).toMatchObject({ undone: 0, left: [], failed: [] })
-              rmSync(directory, { recursive: true })
+              expect(await state.close()).toMatchObject({ undone: 0, left: [], failed: [] })
             },
           }
         })

@@ -1,39 +1,21 @@
-import { spawn } from 'node:child_process'
-import { once } from 'node:events'
-import { mkdtempSync, rmSync } from 'node:fs'
-import { readFile } from 'node:fs/promises'
-import { createServer } from 'node:http'
-import { tmpdir } from 'node:os'
-import { join } from 'node:path'
 import { describe, expect, it } from 'vitest'
-import { client } from '../../../tooling/src/testing-host/clients.ts'
+import { examplesOf } from '../../../tooling/src/readme-examples.ts'
+import { playExample } from '../../../tooling/src/testing-host/interceptor-example.ts'
 import { enterOwnHost, noNetwork, run } from '../../../tooling/src/testing-host/own-network.ts'
 
-const read = (path: string): Promise<string> => readFile(new URL(path, import.meta.url), 'utf8')
-const firstExample = (text: string): string => /```ts\n([\s\S]*?)```/.exec(text)?.[1] ?? ''
+const { readme: [example = ''], module } = examplesOf(import.meta.url)
 
-it('shows the example of index.ts', async () => {
-  const doc = (await read('./index.ts')).replaceAll(/^ \* ?/gm, '')
-  expect(firstExample(doc)).toBe(firstExample(await read('../README.md')))
-})
+it('shows the example of index.ts', () => expect(module).toBe(example))
 
 describe.skipIf(noNetwork)('the example', () => {
   it('works, and leaves the host as it was', async () => {
     enterOwnHost()
-    const before = run('ip', 'route', 'show', 'table', 'all') + run('nft', 'list', 'ruleset')
-    const server = createServer((_request, response) => response.end('of our choice')).listen(8080, '127.0.0.1')
-    const directory = mkdtempSync(join(tmpdir(), 'tproxy-'))
-    const example = firstExample(await read('../README.md')).replace('/run/my-proxy', directory)
-    const args = ['--conditions=tunnel-source', '--no-warnings', '--input-type=module-typescript', '--eval', example]
+    const state = (): string => run('ip', 'route', 'show', 'table', 'all') + run('nft', 'list', 'ruleset')
+    const before = state()
     // The program has all of our packages; this one does not need @tunnel/config.
-    const child = spawn(process.execPath, args, { cwd: new URL('../../../apps/cli/', import.meta.url), stdio: ['ignore', 'pipe', 'inherit'] })
-    const [told] = await once(child.stdout, 'data')
-    expect(String(told)).toContain("intercepting tcp 203.0.113.80:80 for service 'web'")
-    expect(await client('curl', ['-sS', 'http://203.0.113.80/'])).toBe('of our choice')
-    child.kill('SIGTERM')
-    await once(child, 'close')
-    server.close()
-    rmSync(directory, { recursive: true })
-    expect(run('ip', 'route', 'show', 'table', 'all') + run('nft', 'list', 'ruleset')).toBe(before)
+    const { told, heard } = await playExample(example, new URL('../../../apps/cli/', import.meta.url))
+    expect(told).toContain("intercepting tcp 203.0.113.80:80 for service 'web'")
+    expect(heard).toBe('of our choice')
+    expect(state()).toBe(before)
   }, 20_000)
 })

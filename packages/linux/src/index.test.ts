@@ -1,24 +1,20 @@
 import { spawn, type ChildProcess } from 'node:child_process'
 import { once } from 'node:events'
-import { mkdtempSync, readFileSync, rmSync } from 'node:fs'
+import { mkdtempSync, rmSync } from 'node:fs'
 import { connect, createServer } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { openRouteControl } from './index.ts'
+import { examplesOf } from '../../../tooling/src/readme-examples.ts'
 import { enterOwnNetwork, feed, noNetwork, run } from '../../../tooling/src/testing-host/own-network.ts'
 
 const here = (path: string): string => fileURLToPath(new URL(path, import.meta.url))
-const firstExample = (text: string): string => /```ts\n([^]*?)```/.exec(text)?.[1] ?? ''
-const readme = readFileSync(here('../README.md'), 'utf8')
-const examples = [...readme.matchAll(/```ts\n([^]*?)```/g)].map(([, text]) => text ?? '')
+const { readme: examples, module } = examplesOf(import.meta.url)
 
 describe('the examples of the README', () => {
-  it('begin with the one of the module', () => {
-    const module = readFileSync(here('index.ts'), 'utf8').replaceAll(/^ \* ?/gm, '')
-    expect(examples[0]).toBe(firstExample(module))
-  })
+  it('begin with the one of the module', () => expect(examples[0]).toBe(module))
 })
 
 describe.skipIf(noNetwork)('the examples of the README, run', () => {

@@ -1,12 +1,10 @@
-import { mkdtempSync, rmSync } from 'node:fs'
-import { tmpdir } from 'node:os'
-import { join } from 'node:path'
 import type { Log, TcpRequest, UdpRequest } from '@tunnel/flow'
-import { openHostState, type HostState } from '@tunnel/linux'
+import type { HostState } from '@tunnel/linux'
 import { answer, describeRequest } from '../../../../tooling/src/testing-host/clients.ts'
 import { createTunInterceptor, type TunInterceptor } from '../tun-interceptor.ts'
 import type { TunInterceptorOptions } from '../tun-options.ts'
 import { run } from '../../../../tooling/src/testing-host/own-network.ts'
+import { openScratchState } from '../../../../tooling/src/testing-host/scratch-state.ts'
 
 export interface World {
   readonly tun: TunInterceptor
@@ -20,8 +18,8 @@ export interface World {
 
 /** An interceptor that answers: TCP with where the connection was going and then an echo, UDP with an echo. */
 export async function openWorld(options: Partial<TunInterceptorOptions> = {}): Promise<World> {
-  const directory = mkdtempSync(join(tmpdir(), 'tun-'))
-  const host = await openHostState({ stateDirectory: directory, janitor: false })
+  const state = await openScratchState()
+  const { host } = state
   const requests: (TcpRequest | UdpRequest)[] = []
   const logged: string[] = []
   const log: Log = (level, _source, message) => void logged.push(`${level} ${message}`)
@@ -42,8 +40,7 @@ export async function openWorld(options: Partial<TunInterceptorOptions> = {}): P
         if (turn === 400) throw new Error('flows linger')
         await new Promise((resolve) => setTimeout(resolve, 10))
       }
-      await host.restore()
-      rmSync(directory, { recursive: true, force: true })
+      await state.close()
     },
   }
 }

@@ -1,7 +1,15 @@
 import { expect } from 'vitest'
-import { until } from '../lab.ts'
+import { until, type Lab } from '../lab.ts'
 import type { Theme } from '../theme.ts'
 import { established } from './established.ts'
+
+/** FIN-WAIT-1: the device has nothing more to say. With `close` it hears nothing more either. */
+async function finSent(lab: Lab, by: 'shutdown' | 'close' = 'shutdown') {
+  const { peer, socket } = await established(lab)
+  socket[by]()
+  await peer.emits({ flags: 'FIN ACK', seq: 1 })
+  return { peer, socket }
+}
 
 const finWait2: Theme = {
   name: 'fin_wait2_timeout',
@@ -10,9 +18,7 @@ const finWait2: Theme = {
     {
       title: 'FIN-WAIT-2: a half that was shut down waits, and what comes late is taken',
       async run(lab) {
-        const { peer, socket } = await established(lab)
-        socket.shutdown()
-        await peer.emits({ flags: 'FIN ACK', seq: 1 })
+        const { peer, socket } = await finSent(lab)
         peer.sends({})
         await lab.passes(lab.kind === 'stack' ? 600_000 : 2_500)
         peer.sends({ text: 'late' })
@@ -25,9 +31,7 @@ const finWait2: Theme = {
       title: 'FIN-WAIT-2: data for a connection that nobody holds any more is reset',
       options: { orphanTimeout: 1_000 },
       async run(lab) {
-        const { peer, socket } = await established(lab)
-        socket.close()
-        await peer.emits({ flags: 'FIN ACK', seq: 1 })
+        const { peer } = await finSent(lab, 'close')
         peer.sends({})
         await lab.passes(2_500)
         peer.sends({ text: 'late' })
@@ -123,9 +127,7 @@ const timeWaitReset: Theme = {
     {
       title: 'TIME-WAIT: a FIN is acknowledged again; a reset with the next number ends it',
       async run(lab) {
-        const { peer, socket } = await established(lab)
-        socket.shutdown()
-        await peer.emits({ flags: 'FIN ACK', seq: 1 })
+        const { peer, socket } = await finSent(lab)
         peer.sends({ flags: 'FIN ACK', ack: 2 })
         await peer.eventuallyEmits({ flags: 'ACK', seq: 2, ack: 2 })
         await socket.read()

@@ -1,5 +1,6 @@
 import { expect } from 'vitest'
 import { until, type Lab } from '../lab.ts'
+import type { TcpPeer } from '../tcp-peer.ts'
 import type { Theme } from '../theme.ts'
 import { established, fillWindow } from './established.ts'
 
@@ -77,6 +78,12 @@ async function closedWindow(lab: Lab) {
   return { peer, socket }
 }
 
+/** There is room again, and what waited goes. */
+async function opensAgain(peer: TcpPeer): Promise<void> {
+  peer.sends({ window: 1_000 })
+  await peer.eventuallyEmits({ seq: 1, text: 'waiting' })
+}
+
 const zeroWindowProbe: Theme = {
   name: 'tcp_zero_window_probe',
   cases: [
@@ -88,8 +95,7 @@ const zeroWindowProbe: Theme = {
         // Nothing new may go: both ask with a number from before.
         expect(probe).toMatchObject({ flags: 'ACK', seq: 0, text: '' })
         peer.sends({ window: 0 })
-        peer.sends({ window: 1_000 })
-        await peer.eventuallyEmits({ seq: 1, text: 'waiting' })
+        await opensAgain(peer)
       },
     },
   ],
@@ -111,8 +117,7 @@ const probeRetransmit: Theme = {
         const gaps = times.slice(1).map((time, at) => time - (times[at] ?? 0))
         if (lab.kind === 'stack') expect(gaps.slice(1, 4).map((gap, at) => Math.round(gap / (gaps[at] ?? 1)))).toEqual([2, 2, 2])
         expect(socket.failure).toBeUndefined()
-        peer.sends({ window: 1_000 })
-        await peer.eventuallyEmits({ seq: 1, text: 'waiting' })
+        await opensAgain(peer)
       },
     },
   ],
