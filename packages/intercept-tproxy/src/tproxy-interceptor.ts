@@ -1,5 +1,5 @@
 import { type ApplyReport, describeClaim, type Interceptor, type InterceptTable, missingIn } from '@tunnel/core/contracts'
-import { silentLog, systemClock, type Clock, type HostChange, type Log, type Milliseconds, type TcpRequest, type UdpRequest } from '@tunnel/flow'
+import { silentLog, systemClock, Turns, type Clock, type HostChange, type Log, type Milliseconds, type TcpRequest, type UdpRequest } from '@tunnel/flow'
 import { openRouteControl, unlessRestored, type RouteControl } from '@tunnel/linux'
 import { families, parsePrefix } from '@tunnel/flow'
 import { applyTarget } from './apply-target.ts'
@@ -92,7 +92,7 @@ class Tproxy implements TproxyInterceptor {
   #table: InterceptTable = { listeners: [], intercepts: [] }
   #notes: ReadonlySet<string> = new Set()
   #lan: readonly HostChange[] | undefined
-  #last: Promise<unknown> = Promise.resolve()
+  readonly #turns = new Turns()
   readonly #nextWarning = new Map<'routing' | 'firewall', Milliseconds>()
   /** The host did not take all of the table. */
   #refused = false
@@ -158,12 +158,12 @@ class Tproxy implements TproxyInterceptor {
   }
 
   async apply(wanted: InterceptTable): Promise<ApplyReport> {
-    return this.#inTurn(() => this.#apply(wanted))
+    return this.#turns.take(() => this.#apply(wanted))
   }
 
   async close(): Promise<void> {
     this.#closed = true
-    await this.#inTurn(async () => {
+    await this.#turns.take(async () => {
       this.#watch.close()
       this.#intake.stop()
       await this.#settle()
@@ -271,16 +271,9 @@ class Tproxy implements TproxyInterceptor {
     control.close()
   }
 
-  /** One at a time, in order. */
-  #inTurn<T>(work: () => Promise<T>): Promise<T> {
-    const turn = this.#last.then(work)
-    this.#last = turn.catch(() => {})
-    return turn
-  }
-
   /** For what nobody waits for. */
   #later(work: () => Promise<void>): void {
-    this.#inTurn(work).catch((error: unknown) => this.#log('error', source, error instanceof Error ? error.message : String(error)))
+    this.#turns.take(work).catch((error: unknown) => this.#log('error', source, error instanceof Error ? error.message : String(error)))
   }
 }
 

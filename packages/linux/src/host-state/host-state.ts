@@ -1,5 +1,5 @@
 import type { HostChange, Log } from '@tunnel/flow'
-import { CodedError, silentLog } from '@tunnel/flow'
+import { CodedError, silentLog, Turns } from '@tunnel/flow'
 import { currentInstance } from '../journal/instance.ts'
 import type { Journal } from '../journal/journal.ts'
 import { createJournal } from '../journal/journal.ts'
@@ -83,7 +83,7 @@ class JournalledHostState implements HostState {
   readonly #parts: Parts
   /** By what was changed; several where the same was changed more than once. */
   readonly #applied = new Map<string, number[]>()
-  #last: Promise<unknown> = Promise.resolve()
+  readonly #turns = new Turns()
   #restored: Promise<UndoReport> | undefined
 
   constructor(parts: Parts) {
@@ -109,7 +109,7 @@ class JournalledHostState implements HostState {
   }
 
   restore(): Promise<UndoReport> {
-    this.#restored ??= this.#last.then(async () => {
+    this.#restored ??= this.#turns.take(async () => {
       const { journal, janitor, hideLife } = this.#parts
       const report = await this.#undo(journal.entries().map(({ id }) => id))
       // Removed before the janitor is dismissed: if we are killed between, it finds nothing to do.
@@ -123,9 +123,7 @@ class JournalledHostState implements HostState {
 
   async #inTurn<T>(work: () => Promise<T>): Promise<T> {
     if (this.#restored) throw new CodedError('journal.ended', 'the host has been restored already: open another host state')
-    const turn = this.#last.then(work)
-    this.#last = turn.catch(() => undefined)
-    return turn
+    return this.#turns.take(work)
   }
 
   async #prepare(changes: readonly HostChange[]): Promise<Prepared[]> {

@@ -1,4 +1,4 @@
-import { silentLog, systemClock, type Clock, type HostChange, type Log } from '@tunnel/flow'
+import { silentLog, systemClock, Turns, type Clock, type HostChange, type Log } from '@tunnel/flow'
 import type { HostState } from '../host-state/host-state.ts'
 import { claimName, type Claim } from '../slot/claim-name.ts'
 import { detectResolver } from './detect-resolver.ts'
@@ -82,8 +82,7 @@ class KeptSettings implements ResolverSettings {
   #closed = false
   #gaveUp = false
   #looking = false
-  /** One thing at a time. */
-  #work: Promise<unknown> = Promise.resolve()
+  readonly #turns = new Turns()
   upstreams: readonly string[]
 
   constructor(options: ResolverSettingsOptions) {
@@ -103,7 +102,7 @@ class KeptSettings implements ResolverSettings {
 
   setDomains(domains: readonly string[]): Promise<void> {
     this.#wanted = { ...this.#wanted, domains }
-    return this.#inTurn(async () => {
+    return this.#turns.take(async () => {
       if (this.#closed || this.facts.method !== 'link') return
       const changes = planResolver(this.facts, this.#wanted)
       if (JSON.stringify(changes) === JSON.stringify(this.#changes)) return
@@ -115,7 +114,7 @@ class KeptSettings implements ResolverSettings {
   close(): Promise<void> {
     this.#closed = true
     this.#watch?.close()
-    return this.#inTurn(async () => {
+    return this.#turns.take(async () => {
       await this.#revert()
       this.#claim?.release()
     })
@@ -140,7 +139,7 @@ class KeptSettings implements ResolverSettings {
   #lookSoon(): void {
     if (this.#looking) return
     this.#looking = true
-    void this.#inTurn(() => this.#look()).catch((error: unknown) => this.#say('warn', `the host's resolver could not be set again: ${String(error)}`))
+    void this.#turns.take(() => this.#look()).catch((error: unknown) => this.#say('warn', `the host's resolver could not be set again: ${String(error)}`))
   }
 
   async #look(): Promise<void> {
@@ -187,11 +186,5 @@ class KeptSettings implements ResolverSettings {
 
   #say(level: 'info' | 'warn', message: string): void {
     this.#log(level, 'linux/resolver.watch', message)
-  }
-
-  #inTurn<T>(task: () => Promise<T>): Promise<T> {
-    const result = this.#work.then(task)
-    this.#work = result.catch(() => undefined)
-    return result
   }
 }
