@@ -198,21 +198,43 @@ describe.skipIf(noNetwork)('in a network of its own', () => {
     expect(await lost).toBe('ECONNRESET')
   })
 
-  it('goes on trying while it cannot be made', async () => {
+  describe('while its link cannot be made again', () => {
     let broken = false
-    const { tun, logged } = await world({ through: (device) => {
-      if (broken) throw new Error('no TUN now')
-      return device
-    } })
-    await tun.apply(tableOf(wanted('web', { to: '203.0.113.5', ports: 80 })))
-    broken = true
-    ip('link del tun0')
-    await until(() => logged.some((line) => line.startsWith('error ')))
-    expect(await refusal(80, '203.0.113.5')).not.toBe('connected')
-    broken = false
-    await until(() => ip('route show table 3133760').includes('203.0.113.5'))
-    expect(logged.filter((line) => /^(warn|error) /.test(line))).toEqual([expect.stringMatching(/^warn .* is gone/), expect.stringMatching(/^error failed to open tun interface .*no TUN now/)])
-    expect(await nc('203.0.113.5', 80)).toBe(echoed('203.0.113.5', 80))
+    const withoutLink = async (): Promise<World> => {
+      const opened = await world({ through: (device) => {
+        if (broken) throw new Error('no TUN now')
+        return device
+      } })
+      await opened.tun.apply(tableOf(wanted('web', { to: '203.0.113.5', ports: 80 })))
+      broken = true
+      ip('link del tun0')
+      await until(() => opened.logged.some((line) => line.startsWith('error ')))
+      return opened
+    }
+    afterEach(() => (broken = false))
+
+    it('goes on trying, and then has what was wanted meanwhile', async () => {
+      const { tun, logged } = await withoutLink()
+      expect(ip('route show table all')).not.toContain('203.0.113.5')
+      const both = tableOf(wanted('web', { to: '203.0.113.5', ports: 80 }), wanted('new', { to: '203.0.113.7', ports: 80 }))
+      expect(await tun.apply(both)).toMatchObject({ applied: [expect.stringContaining('203.0.113.7')], failed: [] })
+      await expect(tun.openUdp({ address: '100.64.0.2', port: 53 })).rejects.toMatchObject({ code: 'tun.no-device' })
+      broken = false
+      await until(() => ip('route show table 3133760').includes('203.0.113.7'))
+      expect(logged.filter((line) => /^(warn|error) /.test(line))).toEqual([expect.stringMatching(/^warn .* is gone/), expect.stringMatching(/^error failed to open tun interface .*no TUN now/)])
+      for (const address of ['203.0.113.5', '203.0.113.7']) expect(await nc(address, 80)).toBe(echoed(address, 80))
+    })
+
+    it('ends when it is told to, and leaves nothing behind', async () => {
+      const before = dump()
+      const { tun } = await withoutLink()
+      expect(ip('rule')).toContain('3133760')
+      await tun.close()
+      expect(dump()).toEqual(before)
+      broken = false
+      await new Promise((resolve) => setTimeout(resolve, 1_300))
+      expect(dump()).toEqual(before)
+    })
   })
 
   it('follows the link when somebody renames it, also when another has the old name then', async () => {

@@ -1,6 +1,6 @@
 import { type ApplyReport, type Claim, describeClaim, type Interceptor, type InterceptTable, missingIn, ownPrefixes, type Resolved, resolveTable } from '@tunnel/core/contracts'
-import { isCodedError, silentLog, systemClock, type Cancel, type Clock, type Endpoint, type Flow, type HostChange, type Log, type Milliseconds, type TcpRequest, type UdpRequest } from '@tunnel/flow'
-import { openSocketDiag, ownMark, ownMask, planRoute, planRule, unlessRestored, type Rule, type SocketDiag } from '@tunnel/linux'
+import { formatEndpoint, isCodedError, silentLog, systemClock, type Cancel, type Clock, type Endpoint, type Flow, type HostChange, type Log, type Milliseconds, type TcpRequest, type UdpRequest } from '@tunnel/flow'
+import { openRouteControl, openSocketDiag, ownMark, ownMask, planRoute, planRule, unlessRestored, type RouteControl, type Rule, type SocketDiag } from '@tunnel/linux'
 import { contains, families, formatPrefix, parsePrefix, type Prefix } from '@tunnel/flow'
 import { AbandonWatch } from './flows/abandon-watch.ts'
 import { FlowLedger } from './flows/flow-ledger.ts'
@@ -57,10 +57,13 @@ class Tun implements TunInterceptor {
   readonly #pools: readonly Prefix[]
   readonly #table: number
   readonly #ledger: FlowLedger
+  readonly #control: RouteControl
   readonly #diag: SocketDiag
   readonly #watch: AbandonWatch
   readonly #ports = new Set<OwnPort>()
   #tunnel: Tunnel
+  /** The last of those that somebody has deleted. */
+  #goneTunnel: Tunnel | undefined
   #handler: ((request: TcpRequest | UdpRequest) => void) | undefined
   #claims: ReadonlyMap<string, Claim> = new Map()
   #finder = new ClaimFinder([])
@@ -80,9 +83,15 @@ class Tun implements TunInterceptor {
     this.#pools = poolRanges.flatMap((text) => parsePrefix(text) ?? [])
     this.#table = tableBase + slot
     this.#ledger = new FlowLedger(clock, () => this.#flowEnded())
+    this.#control = openRouteControl()
     this.#diag = openSocketDiag()
     this.#watch = new AbandonWatch({ clock, isWaiting: (from, to) => (this.#tunnel.isOwn(from.address) ? this.#diag.isConnecting(from, to) : undefined) })
-    this.#tunnel = this.#open()
+    try {
+      this.#tunnel = this.#open()
+    } catch (error) {
+      this.#closeOwn()
+      throw error
+    }
   }
 
   get link(): string {
@@ -109,6 +118,7 @@ class Tun implements TunInterceptor {
 
   #openPort<Port extends OwnPort>(port: Port): Promise<Port> {
     return this.#inTurn(async () => {
+      if (this.#isWithoutLink) throw createTunError('tun.no-device', `Cannot open ${formatEndpoint(port.local)} inside the tunnel: the link is gone and cannot be made again yet`)
       port.open(this.#tunnel.stack)
       this.#ports.add(port)
       const [refused] = this.#tunnel.moveTo(this.#needed(this.#claims))
@@ -163,7 +173,7 @@ class Tun implements TunInterceptor {
     const { claims, failed, notes } = this.#resolve(wanted)
     for (const note of notes) if (!this.#notes.has(note)) this.#log('info', `${source}.apply`, note)
     this.#notes = new Set(notes)
-    const refused = this.#tunnel.moveTo(this.#needed(claims))
+    const refused = this.#isWithoutLink ? [] : this.#tunnel.moveTo(this.#needed(claims))
     const kept = new Map([...claims].filter(([, { to }]) => !refused.some(({ destination }) => contains(destination.prefix, to))))
     const before = this.#claims
     this.#setClaims(kept)
@@ -182,7 +192,7 @@ class Tun implements TunInterceptor {
 
   #resolve(table: InterceptTable): Resolved {
     const { addressesOf = () => [] } = this.#options
-    return resolveTable(table, { kind: this.kind, addressesOf, own: ownPrefixes(this.#tunnel.hostAddresses()), ipv6: this.#tunnel.ipv6 })
+    return resolveTable(table, { kind: this.kind, addressesOf, own: ownPrefixes(this.#control.addresses().map(({ address }) => address)), ipv6: this.#tunnel.ipv6 })
   }
 
   /** What claims need, and our own ports, and what flows that are under way still need of what is there. */
@@ -202,7 +212,13 @@ class Tun implements TunInterceptor {
 
   #open(): Tunnel {
     try {
-      const tunnel = new Tunnel({ settings: this.#options, table: this.#table, onGone: (error) => this.#gone(error.message), onChange: () => this.#later(() => this.#repair()) })
+      const tunnel = new Tunnel({
+        settings: this.#options,
+        control: this.#control,
+        table: this.#table,
+        onGone: (error) => this.#gone(error.message),
+        onChange: () => this.#later(() => this.#repair()),
+      })
       tunnel.stack.onConnect((request) => this.#request(request, (onEnd) => new TrackedTcpRequest(request, this.#watch, onEnd)))
       tunnel.stack.onDatagram((request) => this.#request(request, (onEnd) => new TrackedUdpRequest(request, onEnd)))
       return tunnel
@@ -222,22 +238,29 @@ class Tun implements TunInterceptor {
   /** Somebody has deleted the link. Its connections are lost; a new one takes its place. */
   #gone(why: string): void {
     const gone = this.#tunnel
+    if (this.#goneTunnel === gone) return
+    this.#goneTunnel = gone
     this.#log('warn', `${source}.gone`, `${why}: making it again, open connections are lost`)
     this.#later(async () => {
-      if (this.#tunnel !== gone) return
+      if (this.#ended) return
       await gone.close()
-      await this.#remake(gone)
+      await this.#remake()
     })
   }
 
+  /** What is wanted meanwhile is routed when there is a link again. */
+  get #isWithoutLink(): boolean {
+    return this.#cancelRemake !== undefined
+  }
+
   /** Until it works: what takes /dev/net/tun away may bring it back. */
-  async #remake(gone: Tunnel): Promise<void> {
-    if (this.#ended || this.#tunnel !== gone) return
+  async #remake(): Promise<void> {
+    if (this.#ended) return
     try {
       this.#tunnel = this.#open()
     } catch (error) {
-      if (!this.#cancelRemake) this.#log('error', `${source}.gone`, `${(error as Error).message}: services are not reached until it can be made again`)
-      this.#cancelRemake = this.#clock.after(remakeAfter, () => this.#later(() => this.#remake(gone)))
+      if (!this.#isWithoutLink) this.#log('error', `${source}.gone`, `${(error as Error).message}: services are not reached until it can be made again`)
+      this.#cancelRemake = this.#clock.after(remakeAfter, () => this.#later(() => this.#remake()))
       return
     }
     this.#cancelRemake = undefined
@@ -249,7 +272,7 @@ class Tun implements TunInterceptor {
 
   /** Somebody may have switched the link off, or removed addresses, routes or rules of it. */
   async #repair(): Promise<void> {
-    if (this.#ended || this.#cancelRemake) return
+    if (this.#ended || this.#isWithoutLink) return
     const repaired = this.#tunnel.repair()
     if (!repaired) return this.#gone(`The TUN link ${this.link} is gone: somebody has moved it elsewhere`)
     const restored = repaired.restored + (await this.#repairRules())
@@ -279,22 +302,29 @@ class Tun implements TunInterceptor {
   /** What is still needed, and no more; after `close` and the end of the last flow nothing. */
   async #settle(): Promise<void> {
     if (this.#ended) return
-    for (const { destination, error } of this.#tunnel.moveTo(this.#needed(this.#claims))) {
-      this.#log('error', `${source}.settle`, `cannot route ${formatPrefix(destination.prefix)} into ${this.link}: ${error.message}`)
+    this.#ended = this.#closed && this.#ledger.size === 0
+    if (this.#ended) for (const port of this.#ports) port.close()
+    if (!this.#isWithoutLink) {
+      for (const { destination, error } of this.#tunnel.moveTo(this.#needed(this.#claims))) {
+        this.#log('error', `${source}.settle`, `cannot route ${formatPrefix(destination.prefix)} into ${this.link}: ${error.message}`)
+      }
     }
     await this.#settleRules()
-    if (!this.#closed || this.#ledger.size > 0) return
-    this.#ended = true
-    this.#cancelRemake?.()
-    for (const port of this.#ports) port.close()
+    if (!this.#ended) return
+    if (this.#isWithoutLink) this.#cancelRemake?.()
+    else await this.#tunnel.close()
+    this.#closeOwn()
+  }
+
+  #closeOwn(): void {
     this.#watch.close()
     this.#diag.close()
-    await this.#tunnel.close()
+    this.#control.close()
   }
 
   /** A rule leads to our table while there is something in it. */
   async #settleRules(): Promise<void> {
-    const wanted = this.#tunnel.destinations.size > 0
+    const wanted = this.#isWithoutLink ? this.#claims.size + this.#ports.size > 0 : this.#tunnel.destinations.size > 0
     if (wanted === this.#rules.length > 0) return
     if (wanted) {
       const rules = this.#planRules()

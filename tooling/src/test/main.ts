@@ -7,7 +7,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { checkAll } from '../check/all.ts'
 import { runStep } from '../run/step.ts'
-import { addCounts, countReport, countsLine, type Counts, type VitestReport } from './report.ts'
+import { addCounts, countReport, countsLine, failuresOf, type Counts, type VitestReport } from './report.ts'
 
 const words = process.argv.slice(2)
 const long = words.includes('--long')
@@ -23,6 +23,7 @@ const scratch = mkdtempSync(join(tmpdir(), 'ziti-tunnel-test-'))
 interface ProjectResult {
   readonly project: string
   readonly counts: Counts
+  readonly failures: readonly string[]
   readonly seconds: number
 }
 
@@ -33,14 +34,16 @@ async function runProject(project: string): Promise<ProjectResult> {
   // The star: unit tests are two projects, with and without a process for each file.
   const { ok, seconds } = await runStep(project, 'vitest', ['run', '--project', `${project}*`, '--passWithNoTests', ...order, ...reports], {
     live: true,
-    environment: long ? { TUNNEL_TEST_LONG: '1' } : {},
+    environment: { ...(long && { TUNNEL_TEST_LONG: '1' }), ...(!process.stdout.isTTY && { NO_COLOR: '1' }) },
   })
   try {
-    const counts = countReport(JSON.parse(readFileSync(file, 'utf8')) as VitestReport)
+    const report = JSON.parse(readFileSync(file, 'utf8')) as VitestReport
+    const counts = countReport(report)
+    if (ok || counts.failed > 0) return { project, seconds, counts, failures: failuresOf(report) }
     // An error outside of any test (an unhandled rejection) fails the run without failing a test.
-    return { project, seconds, counts: ok || counts.failed > 0 ? counts : { ...counts, failed: 1 } }
+    return { project, seconds, counts: { ...counts, failed: 1 }, failures: [`${project}: an error outside of any test, see above`] }
   } catch {
-    return { project, seconds, counts: { passed: 0, failed: 1, skipped: 0 } }
+    return { project, seconds, counts: { passed: 0, failed: 1, skipped: 0 }, failures: [`${project}: ended without a report, see above`] }
   }
 }
 
@@ -50,6 +53,7 @@ if (wanted.length === 0) {
 }
 const results: ProjectResult[] = []
 for (const stage of stages) results.push(...(await Promise.all(stage.map(runProject))))
+for (const failure of results.flatMap(({ failures }) => failures)) console.log(`FAILED ${failure}`)
 for (const result of results) {
   counts.push(result.counts)
   console.log(`${result.project.padEnd(8)}${countsLine(result.counts)}, ${result.seconds.toFixed(0)} s`)

@@ -4,7 +4,14 @@ export interface VitestReport {
   readonly numFailedTests: number
   readonly numPendingTests: number
   readonly numTodoTests: number
-  readonly testResults: readonly { readonly name: string; readonly status: string; readonly assertionResults: readonly unknown[] }[]
+  readonly testResults: readonly {
+    /** The file's path. */
+    readonly name: string
+    readonly status: string
+    /** Why the file could not be loaded. */
+    readonly message?: string
+    readonly assertionResults: readonly { readonly fullName: string; readonly status: string; readonly failureMessages?: readonly string[] | null }[]
+  }[]
 }
 
 export interface Counts {
@@ -15,13 +22,25 @@ export interface Counts {
 
 /** A file that could not even be loaded has no test of its own: it counts as one failure. */
 export function countReport(report: VitestReport): Counts {
-  const broken = report.testResults.filter(({ status, assertionResults }) => status === 'failed' && assertionResults.length === 0)
   return {
     passed: report.numPassedTests,
-    failed: report.numFailedTests + broken.length,
+    failed: report.numFailedTests + report.testResults.filter(couldNotLoad).length,
     skipped: report.numPendingTests + report.numTodoTests,
   }
 }
+
+const couldNotLoad = ({ status, assertionResults }: VitestReport['testResults'][number]): boolean => status === 'failed' && assertionResults.length === 0
+
+/** What failed, a paragraph each, to stand at the end of a log of which often only the end is kept. */
+export function failuresOf(report: VitestReport): string[] {
+  return report.testResults.flatMap((file) => {
+    if (couldNotLoad(file)) return [`${file.name}\n${firstLines(file.message)}`]
+    const failed = file.assertionResults.filter(({ status }) => status === 'failed')
+    return failed.map(({ fullName, failureMessages }) => `${file.name} > ${fullName}\n${firstLines(failureMessages?.join('\n'))}`)
+  })
+}
+
+const firstLines = (text = ''): string => text.split('\n').slice(0, 12).map((line) => `    ${line.trimEnd()}`).join('\n')
 
 export const addCounts = (all: readonly Counts[]): Counts => ({
   passed: all.reduce((sum, { passed }) => sum + passed, 0),

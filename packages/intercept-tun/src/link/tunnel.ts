@@ -1,5 +1,5 @@
 import { isCodedError, silentLog, systemClock, toCodedError, udpIdleByPort, type CodedError, type Log } from '@tunnel/flow'
-import { openRouteControl, openTunDevice, type Link, type LinkAddress, type Route, type RouteControl, type Rule, type TunDevice } from '@tunnel/linux'
+import { openTunDevice, type Link, type LinkAddress, type Route, type RouteControl, type Rule, type TunDevice } from '@tunnel/linux'
 import { createNetstack, type Netstack, type NetstackOptions } from '@tunnel/netstack'
 import { addressBits, formatAddress } from '@tunnel/flow'
 import type { TunInterceptorOptions } from '../tun-options.ts'
@@ -8,6 +8,8 @@ import type { Destination } from './destination.ts'
 
 export interface TunnelOptions {
   readonly settings: TunInterceptorOptions
+  /** Lent. */
+  readonly control: RouteControl
   readonly table: number
   readonly onGone: (error: CodedError) => void
   /** Somebody may have changed what is ours: time to `repair`. */
@@ -39,21 +41,20 @@ export class Tunnel {
   readonly #log: Log
   #name: string
 
-  constructor({ settings, table, onGone, onChange }: TunnelOptions) {
+  constructor({ settings, control, table, onGone, onChange }: TunnelOptions) {
     const { name, mtu, offloads, addresses = defaultAddresses, clock = systemClock, log = silentLog } = settings
     this.#own = addresses
     this.#table = table
     this.#log = log
     this.device = openTunDevice({ ...(name !== undefined && { name }), ...(mtu !== undefined && { mtu }), ...(offloads && { offloads }), onGone })
     this.#name = this.device.name
-    this.#control = openRouteControl()
+    this.#control = control
     try {
       this.#control.addAddress(this.#address(4))
       this.ipv6 = this.#addIpv6()
       this.stack = createNetstack(stackOptions(this.device, settings))
       this.#watch = new ChangeWatch({ control: this.#control, index: this.device.index, clock, onChange })
     } catch (error) {
-      this.#control.close()
       void this.device.close()
       throw error
     }
@@ -66,11 +67,6 @@ export class Tunnel {
 
   get destinations(): ReadonlyMap<string, Destination> {
     return this.#present
-  }
-
-  /** The link's own among them, not those of its peers. */
-  hostAddresses(): string[] {
-    return this.#control.addresses().map(({ address }) => address)
   }
 
   get ownAddresses(): string[] {
@@ -126,7 +122,6 @@ export class Tunnel {
 
   async close(): Promise<void> {
     this.#watch.close()
-    this.#control.close()
     await this.stack.close()
   }
 
@@ -165,14 +160,8 @@ export class Tunnel {
 
   #remove(cidr: string, destination: Destination): void {
     this.#present.delete(cidr)
-    this.#control.removeRoutes([this.routeOf(destination)])
-    if (!destination.peer) return
-    try {
-      this.#control.removeAddress(this.#address(destination.prefix.family, destination))
-    } catch (error) {
-      // Somebody was faster.
-      if (!isCodedError(error, 'linux.missing')) throw error
-    }
+    unlessGone(() => this.#control.removeRoutes([this.routeOf(destination)]))
+    if (destination.peer) unlessGone(() => this.#control.removeAddress(this.#address(destination.prefix.family, destination)))
   }
 
   /** In a table of our own: sockets with the own mark never see it. */
@@ -212,6 +201,15 @@ function unlessThere(add: () => void): boolean {
   } catch (error) {
     if (isCodedError(error, 'linux.exists')) return false
     throw error
+  }
+}
+
+/** Somebody was faster, or has deleted the link. */
+function unlessGone(remove: () => void): void {
+  try {
+    remove()
+  } catch (error) {
+    if (!isCodedError(error, 'linux.missing')) throw error
   }
 }
 
