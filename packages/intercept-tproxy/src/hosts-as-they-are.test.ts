@@ -46,7 +46,6 @@ describe.skipIf(noNetwork)('hosts as they are', () => {
     enterOwnHost()
     neighbour = await addNeighbour()
     neighbour.run('ip', '-6', 'addr', 'add', 'fe80::77/64', 'dev', 'up1', 'nodad')
-    ip('-6 addr add fe80::1/64 dev up0 nodad')
     neighbour.run('ip', '-6', 'route', 'replace', 'default', 'via', 'fe80::1', 'dev', 'up1')
     return () => neighbour.close()
   })

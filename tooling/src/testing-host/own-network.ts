@@ -35,6 +35,8 @@ export function enterOwnHost({ wayOut = true }: { wayOut?: boolean } = {}): void
   ip('link set up1 up')
   ip(`addr add ${ownAddress.v4}/24 dev up0`)
   ip(`-6 addr add ${ownAddress.v6}/64 dev up0 nodad`)
+  // Every IPv6 host has one (RFC 4291 2.8): neighbours are asked from it for whatever leaves with another host's address.
+  ip('-6 addr add fe80::1/64 dev up0 nodad')
   if (!wayOut) return
   ip('route add default via 192.0.2.254')
   ip('-6 route add default via 2001:db8::ffff')
