@@ -260,6 +260,25 @@ describe.skipIf(noNetwork)('in a network of its own', () => {
     socket.destroy()
   })
 
+  it('applies also what is asked for just when somebody has switched the link off', async () => {
+    const { tun, logged } = await world()
+    await tun.apply(tableOf(wanted('web', { to: ['203.0.113.5', 'fd09::5'], ports: 80 }), wanted('old', { to: '203.0.113.6', ports: 80 })))
+    ip('link set tun0 down')
+    const report = await tun.apply(tableOf(wanted('web', { to: ['203.0.113.5', 'fd09::5'], ports: 80 }), wanted('new', { to: ['203.0.113.7', 'fd09::7'], ports: 80 })))
+    expect(report).toMatchObject({ applied: [expect.stringContaining('203.0.113.7'), expect.stringContaining('fd09::7')], removed: [expect.stringContaining('203.0.113.6')], failed: [] })
+    for (const address of ['203.0.113.5', '203.0.113.7', 'fd09::5', 'fd09::7']) expect(await nc(address, 80)).toBe(echoed(address, 80))
+    expect(logged.filter((line) => /^(warn|error) /.test(line))).toEqual([expect.stringMatching(/^warn somebody switched tun0 off: it is on again/)])
+  })
+
+  it('shows as a peer what it is told to, from the beginning, and it leads nowhere', async () => {
+    await world({ addresses: { ...link, peer: '100.64.0.1' } })
+    const shown = 'inet 169.254.1.1 peer 100.64.0.1/32 scope host'
+    expect(ip('addr show dev tun0')).toContain(shown)
+    expect(ip('route show table all')).not.toContain('100.64.0.1')
+    ip('addr flush dev tun0')
+    await until(() => ip('addr show dev tun0').includes(shown))
+  })
+
   it('switches the link on again, with all it had, and connections go on', async () => {
     const { tun, logged } = await world({ addressesOf: () => pool, poolRanges: pool })
     await tun.apply(tableOf(wanted('web', { to: ['203.0.113.5', '10.7.0.0/16', 'fd09::5', '*.ziti'], ports: 80 })))

@@ -1,5 +1,5 @@
 import { type ApplyReport, type Claim, describeClaim, type Interceptor, type InterceptTable, missingIn, ownPrefixes, type Resolved, resolveTable } from '@tunnel/core/contracts'
-import { formatEndpoint, isCodedError, silentLog, systemClock, type Cancel, type Clock, type Endpoint, type Flow, type HostChange, type Log, type Milliseconds, type TcpRequest, type UdpRequest } from '@tunnel/flow'
+import { formatEndpoint, isCodedError, silentLog, systemClock, Turns, type Cancel, type Clock, type Endpoint, type Flow, type HostChange, type Log, type Milliseconds, type TcpRequest, type UdpRequest } from '@tunnel/flow'
 import { openRouteControl, openSocketDiag, ownMark, ownMask, planRoute, planRule, unlessRestored, type RouteControl, type Rule, type SocketDiag } from '@tunnel/linux'
 import { contains, families, formatPrefix, parsePrefix, type Prefix } from '@tunnel/flow'
 import { AbandonWatch } from './flows/abandon-watch.ts'
@@ -7,7 +7,7 @@ import { FlowLedger } from './flows/flow-ledger.ts'
 import { TrackedTcpRequest, TrackedUdpRequest } from './flows/tracked-request.ts'
 import { destinationsOf, type Destination } from './link/destination.ts'
 import { OwnDatagramPort, OwnListener, type OwnPort, type TunDatagramPort, type TunListener } from './link/ports.ts'
-import { Tunnel } from './link/tunnel.ts'
+import { Tunnel, type Refusal } from './link/tunnel.ts'
 import { cannotOpen, createTunError } from './tun-error.ts'
 import type { TunInterceptorOptions } from './tun-options.ts'
 import { ClaimFinder, type Ends } from './wanted/claim-finder.ts'
@@ -69,7 +69,7 @@ class Tun implements TunInterceptor {
   #finder = new ClaimFinder([])
   #notes: ReadonlySet<string> = new Set()
   #rules: readonly HostChange[] = []
-  #last: Promise<unknown> = Promise.resolve()
+  readonly #turns = new Turns()
   #closed = false
   #ended = false
   #cancelRemake: Cancel | undefined
@@ -117,11 +117,11 @@ class Tun implements TunInterceptor {
   }
 
   #openPort<Port extends OwnPort>(port: Port): Promise<Port> {
-    return this.#inTurn(async () => {
+    return this.#turns.take(async () => {
       if (this.#isWithoutLink) throw createTunError('tun.no-device', `Cannot open ${formatEndpoint(port.local)} inside the tunnel: the link is gone and cannot be made again yet`)
       port.open(this.#tunnel.stack)
       this.#ports.add(port)
-      const [refused] = this.#tunnel.moveTo(this.#needed(this.#claims))
+      const [refused] = await this.#moveTo(this.#claims)
       if (refused) {
         port.close()
         throw refused.error
@@ -155,12 +155,12 @@ class Tun implements TunInterceptor {
   }
 
   apply(wanted: InterceptTable): Promise<ApplyReport> {
-    return this.#inTurn(() => this.#apply(wanted))
+    return this.#turns.take(() => this.#apply(wanted))
   }
 
   async close(): Promise<void> {
     this.#closed = true
-    await this.#inTurn(async () => {
+    await this.#turns.take(async () => {
       this.#setClaims(new Map())
       // A program that ends need not wait for the silence of its last clients.
       this.#tunnel.device.unref()
@@ -173,7 +173,7 @@ class Tun implements TunInterceptor {
     const { claims, failed, notes } = this.#resolve(wanted)
     for (const note of notes) if (!this.#notes.has(note)) this.#log('info', `${source}.apply`, note)
     this.#notes = new Set(notes)
-    const refused = this.#isWithoutLink ? [] : this.#tunnel.moveTo(this.#needed(claims))
+    const refused = this.#isWithoutLink ? [] : await this.#moveTo(claims)
     const kept = new Map([...claims].filter(([, { to }]) => !refused.some(({ destination }) => contains(destination.prefix, to))))
     const before = this.#claims
     this.#setClaims(kept)
@@ -183,6 +183,12 @@ class Tun implements TunInterceptor {
       removed: missingIn(kept, before).map((claim) => `stopped intercepting ${describeClaim(claim)}`),
       failed: [...failed, ...missingIn(kept, claims).map((claim) => ({ service: claim.service, error: refusalOf(claim, refused) }))],
     }
+  }
+
+  /** The kernel routes nothing into a link that somebody has just switched off. */
+  async #moveTo(claims: ReadonlyMap<string, Claim>): Promise<Refusal[]> {
+    if (this.#tunnel.isOff) await this.#repair().catch(this.#tellError)
+    return this.#tunnel.moveTo(this.#needed(claims))
   }
 
   #setClaims(claims: ReadonlyMap<string, Claim>): void {
@@ -365,17 +371,12 @@ class Tun implements TunInterceptor {
     })
   }
 
-  /** One at a time, in order. */
-  #inTurn<T>(work: () => Promise<T>): Promise<T> {
-    const turn = this.#last.then(work)
-    this.#last = turn.catch(() => {})
-    return turn
-  }
-
   /** For what nobody waits for. */
   #later(work: () => Promise<void>): void {
-    this.#inTurn(work).catch((error: unknown) => this.#log('error', source, error instanceof Error ? error.message : String(error)))
+    this.#turns.take(work).catch(this.#tellError)
   }
+
+  readonly #tellError = (error: unknown): void => this.#log('error', source, error instanceof Error ? error.message : String(error))
 }
 
 const ruleOf = ({ parameters }: HostChange): Rule => parameters as unknown as Rule

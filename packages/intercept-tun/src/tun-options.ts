@@ -11,8 +11,11 @@ export interface TunInterceptorOptions {
   /** Default 65535. */
   readonly mtu?: number
   readonly offloads?: TunOffloads
-  /** The link's own addresses: programs of this host are known by them. Default 169.254.1.1 and fd7a:6974:6900::1. */
-  readonly addresses?: { readonly v4: string; readonly v6: string }
+  /**
+   * The link's own addresses: programs of this host are known by them. Default 169.254.1.1 and fd7a:6974:6900::1. `peer` is shown beside the IPv4 one and
+   * leads nowhere by itself: others on this host see that the range that it is out of is in use.
+   */
+  readonly addresses?: { readonly v4: string; readonly v6: string; readonly peer?: string }
   /** Addresses or ranges that a name of a service (`web.ziti`, `*.ziti`) has been given. None: it cannot be intercepted. */
   readonly addressesOf?: (name: string) => readonly string[]
   /** Ranges that names have their addresses from: one route for each. What is not intercepted there is refused. */

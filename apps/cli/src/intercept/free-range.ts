@@ -64,7 +64,7 @@ function userOf(range: string, addresses: Addresses): Addresses[number] | undefi
     const inner = parsePrefix(address)
     return outer !== undefined && inner !== undefined && contains(outer, inner)
   }
-  // A `tun` has an address of each range for its link, or for a peer: that of its DNS server.
+  // A `tun` shows its IPv6 range by the address of its link, that of IPv4 by a peer.
   const found = addresses.find(({ address, peer = address, device }) => !ownLinks.has(device) && (isInside(address) || isInside(peer)))
   return found && (isInside(found.address) ? found : { ...found, address: found.peer ?? found.address })
 }

@@ -4,6 +4,7 @@ import { systemClock } from '@tunnel/flow'
 import { createPcapTap } from '@tunnel/netstack'
 import { captureToFile } from '../capture/capture-to-file.ts'
 import { idleOf } from '../options/udp-idle.ts'
+import { linkAddress } from '../resolver/wanted-resolver.ts'
 import type { HostInterceptor } from './host-interceptor.ts'
 import { withListeners } from './named-interceptor.ts'
 import type { InterceptorParts } from './tproxy.ts'
@@ -16,7 +17,7 @@ export async function openTun({ host, slot, book, poolRanges, options, log }: In
   const tun = await createTunInterceptor({
     host,
     slot,
-    addresses: tunAddressesOf(options),
+    addresses: { ...tunAddressesOf(options), ...(poolRanges.length > 0 && { peer: linkAddress(options.ip4Range, slot) }) },
     addressesOf: (hostname) => book.addressesOf(hostname),
     poolRanges,
     udpIdle: idleOf(options.udpIdle),

@@ -21,7 +21,7 @@ export interface Refusal {
   readonly error: CodedError
 }
 
-const defaultAddresses = { v4: '169.254.1.1', v6: 'fd7a:6974:6900::1' }
+const defaultAddresses: NonNullable<TunInterceptorOptions['addresses']> = { v4: '169.254.1.1', v6: 'fd7a:6974:6900::1' }
 /** Of an address that is of no use to others, as the original gives it. */
 const hostScope = 254
 const defaultUdp = { queueLimit: 16, maxFlows: 4_096 }
@@ -34,7 +34,7 @@ export class Tunnel {
   readonly stack: Netstack
   readonly ipv6: boolean
   readonly #control: RouteControl
-  readonly #own: { readonly v4: string; readonly v6: string }
+  readonly #own: NonNullable<TunInterceptorOptions['addresses']>
   readonly #table: number
   readonly #present = new Map<string, Destination>()
   readonly #watch: ChangeWatch
@@ -50,7 +50,7 @@ export class Tunnel {
     this.#name = this.device.name
     this.#control = control
     try {
-      this.#control.addAddress(this.#address(4))
+      for (const address of this.#ipv4Addresses()) this.#control.addAddress(address)
       this.ipv6 = this.#addIpv6()
       this.stack = createNetstack(stackOptions(this.device, settings))
       this.#watch = new ChangeWatch({ control: this.#control, index: this.device.index, clock, onChange })
@@ -94,6 +94,11 @@ export class Tunnel {
     return refused
   }
 
+  /** Somebody has switched the link off: it has lost its routes, and gets none. */
+  get isOff(): boolean {
+    return this.#findLink()?.up === false
+  }
+
   /** Makes again what somebody has taken from the link, and tells how much that was. `undefined`: the link itself is not there. */
   repair(): { readonly switchedOn: boolean; readonly restored: number } | undefined {
     const link = this.#findLink()
@@ -135,8 +140,8 @@ export class Tunnel {
   }
 
   #missingAddresses(): LinkAddress[] {
-    const peers = [...this.#present.values()].filter(({ peer }) => peer).map((destination) => this.#address(destination.prefix.family, destination))
-    const wanted = [this.#address(4), ...(this.ipv6 ? [this.#address(6)] : []), ...peers]
+    const peers = [...this.#present.values()].filter(({ peer }) => peer).map((destination) => this.#peerAddress(destination))
+    const wanted = [...this.#ipv4Addresses(), ...(this.ipv6 ? [this.#address(6)] : []), ...peers]
     const present = new Set(this.#control.addresses().map(addressKey))
     return wanted.filter((address) => !present.has(addressKey(address)))
   }
@@ -151,7 +156,7 @@ export class Tunnel {
     this.#present.set(cidr, destination)
     if (!destination.peer) return
     try {
-      this.#control.addAddress(this.#address(destination.prefix.family, destination))
+      this.#control.addAddress(this.#peerAddress(destination))
     } catch (error) {
       this.#remove(cidr, { ...destination, peer: false })
       throw error
@@ -161,7 +166,7 @@ export class Tunnel {
   #remove(cidr: string, destination: Destination): void {
     this.#present.delete(cidr)
     unlessGone(() => this.#control.removeRoutes([this.routeOf(destination)]))
-    if (destination.peer) unlessGone(() => this.#control.removeAddress(this.#address(destination.prefix.family, destination)))
+    if (destination.peer) unlessGone(() => this.#control.removeAddress(this.#peerAddress(destination)))
   }
 
   /** In a table of our own: sockets with the own mark never see it. */
@@ -171,11 +176,20 @@ export class Tunnel {
     return { family, destination: length === 0 ? 'default' : cidr, device: this.#name, table: this.#table, ...source }
   }
 
-  #address(family: 4 | 6, destination?: Destination): LinkAddress {
+  #ipv4Addresses(): LinkAddress[] {
+    const { peer } = this.#own
+    return [this.#address(4), ...(peer === undefined ? [] : [this.#address(4, peer)])]
+  }
+
+  #peerAddress({ prefix: { family, low } }: Destination): LinkAddress {
+    return this.#address(family, formatAddress(family, low))
+  }
+
+  #address(family: 4 | 6, peer?: string): LinkAddress {
     const address = family === 4 ? this.#own.v4 : this.#own.v6
     const own = { family, address, prefixLength: addressBits[family], device: this.#name, ...(family === 4 && { scope: hostScope }) }
     // The kernel would route the peer in its main table, where marked sockets would find it.
-    return destination ? { ...own, peer: formatAddress(family, destination.prefix.low), prefixRoute: false } : own
+    return peer === undefined ? own : { ...own, peer, prefixRoute: false }
   }
 
   #addIpv6(): boolean {
