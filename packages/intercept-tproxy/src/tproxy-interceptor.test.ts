@@ -1,11 +1,11 @@
 import { createSocket } from 'node:dgram'
 import { once } from 'node:events'
 import { createServer, type AddressInfo } from 'node:net'
-import { connectMarked, ownMark } from '@tunnel/linux'
 import { afterEach, beforeAll, describe, expect, it, vi } from 'vitest'
 import { addNeighbour, type Neighbour } from './testing-host/neighbour.ts'
 import { openWorld, type World } from './testing-host/interceptor-world.ts'
 import { client, connected, echoed, nc, refusal, udpEcho, until } from '../../../tooling/src/testing-host/clients.ts'
+import { servesOrdinaryPrograms } from '../../../tooling/src/testing-host/ordinary-programs.ts'
 import { enterOwnHost, ip, noNetwork, ownAddress, run } from '../../../tooling/src/testing-host/own-network.ts'
 import { tableOf, wanted } from '@tunnel/core/testing'
 
@@ -32,23 +32,10 @@ describe.skipIf(noNetwork)('in a network of its own', () => {
   })
 
   describe.each(forms)('%s', (firewall) => {
-    it('takes what ordinary programs of this host send, over TCP and UDP, IPv4 and IPv6', async () => {
-      const { tproxy, seen } = await world({ firewall })
-      await tproxy.apply(tableOf(
-        wanted('tcp', { to: ['203.0.113.5', 'fd09::5'], ports: 7001 }),
-        wanted('udp', { to: ['203.0.113.5', 'fd09::5'], ports: 7002, protocols: ['udp'] }),
-      ))
-      expect(await nc('203.0.113.5', 7001)).toBe(echoed('203.0.113.5', 7001))
-      expect(await nc('fd09::5', 7001)).toBe(echoed('fd09::5', 7001))
-      expect(await client('socat', ['-t', '0.3', '-', 'UDP4:203.0.113.5:7002'], 'ping')).toBe('ping')
-      expect(await client('socat', ['-t', '0.3', '-', 'UDP6:[fd09::5]:7002'], 'ping')).toBe('ping')
-      expect(seen()).toEqual([
-        `tcp 203.0.113.5 7001 from ${ownAddress.v4}`,
-        `tcp fd09::5 7001 from ${ownAddress.v6}`,
-        `udp 203.0.113.5 7002 from ${ownAddress.v4}`,
-        `udp fd09::5 7002 from ${ownAddress.v6}`,
-      ])
-    })
+    servesOrdinaryPrograms(async (options = {}) => {
+      const { tproxy, seen } = await world({ firewall, ...options })
+      return { seen, apply: (services) => tproxy.apply(tableOf(...Object.entries(services).map(([name, service]) => wanted(name, service)))), close: () => tproxy.close() }
+    }, ownAddress)
 
     it('takes what neighbours send', async () => {
       const { tproxy, seen } = await world({ firewall })
@@ -67,53 +54,6 @@ describe.skipIf(noNetwork)('in a network of its own', () => {
       expect(await said('socat', '-t', '0.3', '-', 'UDP6:[fd09::9]:53')).toBe('hello')
       expect(seen()[0]).toBe(`tcp 203.0.113.9 443 from ${neighbour.v4}`)
       expect(seen()[3]).toBe(`udp fd09::9 53 from ${neighbour.v6}`)
-    })
-
-    it('keeps datagrams whole, up to the largest, both ways', async () => {
-      const { tproxy } = await world({ firewall })
-      await tproxy.apply(tableOf(wanted('udp', { to: ['203.0.113.5', 'fd09::5'], ports: 9, protocols: ['udp'] })))
-      const sizes = [0, 1, 1_472, 16_368, 65_507]
-      expect(await udpEcho('203.0.113.5', 9, sizes)).toEqual(sizes)
-      expect(await udpEcho('fd09::5', 9, sizes)).toEqual(sizes)
-    })
-
-    it('serves a wide range with all ports to clients on this host', async () => {
-      const { tproxy } = await world({ firewall })
-      await tproxy.apply(tableOf(wanted('range', { to: '10.0.0.0/8', ports: [1, 65_535], protocols: ['tcp', 'udp'] })))
-      const texts = await Promise.all([...Array(20).keys()].map((i) => nc(`10.${i}.3.4`, 1_000 + 3_000 * i)))
-      expect(texts).toEqual([...Array(20).keys()].map((i) => echoed(`10.${i}.3.4`, 1_000 + 3_000 * i)))
-    })
-
-    it('tells services on one address apart by port, and refuses ports that none has', async () => {
-      const { tproxy, seen } = await world({ firewall, addressesOf: () => ['100.64.3.3'], poolRanges: pool })
-      await tproxy.apply(tableOf(
-        wanted('web', { to: '203.0.113.5', ports: 80 }),
-        wanted('ssh', { to: '203.0.113.5', ports: 22 }),
-        wanted('named', { to: 'db.ziti', ports: 5432 }),
-      ))
-      expect(await nc('203.0.113.5', 80)).toBe(echoed('203.0.113.5', 80))
-      expect(await nc('203.0.113.5', 22)).toBe(echoed('203.0.113.5', 22))
-      expect(await nc('100.64.3.3', 5432)).toBe(echoed('100.64.3.3', 5432))
-      expect(await refusal(5433, '100.64.3.3')).toBe('ECONNREFUSED')
-      expect(await refusal(5432, '100.64.9.9')).toBe('ECONNREFUSED')
-      expect(seen()).toHaveLength(3)
-    })
-
-    it('takes the whole pool for a wildcard', async () => {
-      const { tproxy } = await world({ firewall, addressesOf: () => pool, poolRanges: pool })
-      await tproxy.apply(tableOf(wanted('wild', { to: '*.ziti', ports: 80 })))
-      expect(await nc('100.99.1.2', 80)).toBe(echoed('100.99.1.2', 80))
-      expect(await nc('fd64::1:2:3', 80)).toBe(echoed('fd64::1:2:3', 80))
-    })
-
-    it('leaves marked sockets alone, even with half of the internet', async () => {
-      const { tproxy, seen } = await world({ firewall })
-      await tproxy.apply(tableOf(wanted('half', { to: ['0.0.0.0/1', '2000::/3'], ports: [1, 65_535], protocols: ['tcp', 'udp'] })))
-      expect(await nc('99.1.2.3', 4444)).toBe(echoed('99.1.2.3', 4444))
-      const marked = (host: string) => connectMarked({ host, port: 4444, mark: ownMark, timeout: 300 }).then(() => 'connected', (error) => error.code)
-      expect(await marked('99.1.2.3')).toMatch(/ETIMEDOUT|EHOSTUNREACH/)
-      expect(await marked('2001:4860::1')).toMatch(/ETIMEDOUT|EHOSTUNREACH/)
-      expect(seen()).toHaveLength(1)
     })
 
     it('leaves this host its own addresses and loopback, within every range', async () => {
@@ -228,18 +168,6 @@ describe.skipIf(noNetwork)('in a network of its own', () => {
         return logged.some((line) => line.startsWith('info intercepting tcp 203.0.113.5:80'))
       })
       expect(await nc('203.0.113.5', 80)).toBe(echoed('203.0.113.5', 80))
-    })
-
-    it('lives beside a second instance', async () => {
-      const first = await world({ firewall })
-      const second = await world({ firewall, slot: 1 })
-      await first.tproxy.apply(tableOf(wanted('one', { to: '203.0.113.5', ports: 80 })))
-      await second.tproxy.apply(tableOf(wanted('two', { to: '203.0.113.6', ports: 80 })))
-      expect(await nc('203.0.113.5', 80)).toBe(echoed('203.0.113.5', 80))
-      expect(await nc('203.0.113.6', 80)).toBe(echoed('203.0.113.6', 80))
-      expect([first.seen().length, second.seen().length]).toEqual([1, 1])
-      await first.tproxy.close()
-      expect(await nc('203.0.113.6', 80)).toBe(echoed('203.0.113.6', 80))
     })
 
     it('leaves nothing behind', async () => {

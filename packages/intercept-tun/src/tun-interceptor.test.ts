@@ -1,10 +1,10 @@
 import { createSocket } from 'node:dgram'
 import { once } from 'node:events'
 import { createServer } from 'node:net'
-import { connectMarked, ownMark } from '@tunnel/linux'
 import { afterEach, beforeAll, describe, expect, it } from 'vitest'
 import { openWorld, type World } from './testing-host/interceptor-world.ts'
 import { client, connected, echoed, nc, refusal, udpEcho, until } from '../../../tooling/src/testing-host/clients.ts'
+import { servesOrdinaryPrograms } from '../../../tooling/src/testing-host/ordinary-programs.ts'
 import { enterOwnHost, ip, noNetwork, ownAddress, run } from '../../../tooling/src/testing-host/own-network.ts'
 import { tableOf, wanted } from '@tunnel/core/testing'
 
@@ -30,23 +30,10 @@ describe.skipIf(noNetwork)('in a network of its own', () => {
     open = []
   })
 
-  it('takes what ordinary programs of this host send, over TCP and UDP, IPv4 and IPv6', async () => {
-    const { tun, seen } = await world()
-    await tun.apply(tableOf(
-      wanted('tcp', { to: ['203.0.113.5', 'fd09::5'], ports: 7001 }),
-      wanted('udp', { to: ['203.0.113.5', 'fd09::5'], ports: 7002, protocols: ['udp'] }),
-    ))
-    expect(await nc('203.0.113.5', 7001)).toBe(echoed('203.0.113.5', 7001))
-    expect(await nc('fd09::5', 7001)).toBe(echoed('fd09::5', 7001))
-    expect(await client('socat', ['-t', '0.3', '-', 'UDP4:203.0.113.5:7002'], 'ping')).toBe('ping')
-    expect(await client('socat', ['-t', '0.3', '-', 'UDP6:[fd09::5]:7002'], 'ping')).toBe('ping')
-    expect(seen()).toEqual([
-      `tcp 203.0.113.5 7001 from ${link.v4}`,
-      `tcp fd09::5 7001 from ${link.v6}`,
-      `udp 203.0.113.5 7002 from ${link.v4}`,
-      `udp fd09::5 7002 from ${link.v6}`,
-    ])
-  })
+  servesOrdinaryPrograms(async (options) => {
+    const { tun, seen } = await world(options)
+    return { seen, apply: (services) => tun.apply(tableOf(...Object.entries(services).map(([name, service]) => wanted(name, service)))), close: () => tun.close() }
+  }, link)
 
   it('shows the link as the original does', async () => {
     const { tun } = await world({ name: 'tun%d' })
@@ -84,15 +71,7 @@ describe.skipIf(noNetwork)('in a network of its own', () => {
     expect([await refusal(80, '203.0.113.5'), await refusal(80, '203.0.113.5'), await refusal(80, 'fd09::5')]).toEqual(['ECONNREFUSED', 'EHOSTUNREACH', 'EACCES'])
   })
 
-  it('keeps datagrams whole, up to the largest, both ways', async () => {
-    const { tun } = await world()
-    await tun.apply(tableOf(wanted('udp', { to: ['203.0.113.5', 'fd09::5'], ports: 9, protocols: ['udp'] })))
-    const sizes = [0, 1, 1_472, 16_368, 65_507]
-    expect(await udpEcho('203.0.113.5', 9, sizes)).toEqual(sizes)
-    expect(await udpEcho('fd09::5', 9, sizes)).toEqual(sizes)
-  })
-
-  it('does so with an MTU of 1500', async () => {
+  it('keeps streams and datagrams whole with an MTU of 1500 too', async () => {
     const { tun } = await world({ mtu: 1_500 })
     await tun.apply(tableOf(wanted('both', { to: '203.0.113.5', ports: [7, 9], protocols: ['tcp', 'udp'] })))
     expect(await udpEcho('203.0.113.5', 9, [1_472, 16_368, 65_507])).toEqual([1_472, 16_368, 65_507])
@@ -100,44 +79,10 @@ describe.skipIf(noNetwork)('in a network of its own', () => {
     expect(await nc('203.0.113.5', 7, text)).toBe(echoed('203.0.113.5', 7, text))
   })
 
-  it('serves a wide range with all ports to clients on this host', async () => {
-    const { tun } = await world()
-    await tun.apply(tableOf(wanted('range', { to: '10.0.0.0/8', ports: [1, 65_535], protocols: ['tcp', 'udp'] })))
-    const texts = await Promise.all([...Array(20).keys()].map((i) => nc(`10.${i}.3.4`, 1_000 + 3_000 * i)))
-    expect(texts).toEqual([...Array(20).keys()].map((i) => echoed(`10.${i}.3.4`, 1_000 + 3_000 * i)))
-  })
-
-  it('tells services on one address apart by port, and refuses ports that none has', async () => {
-    const { tun, seen } = await world({ addressesOf: () => ['100.64.3.3'], poolRanges: pool })
-    await tun.apply(tableOf(
-      wanted('web', { to: '203.0.113.5', ports: 80 }),
-      wanted('ssh', { to: '203.0.113.5', ports: 22 }),
-      wanted('named', { to: 'db.ziti', ports: 5432 }),
-    ))
-    expect(await nc('203.0.113.5', 80)).toBe(echoed('203.0.113.5', 80))
-    expect(await nc('203.0.113.5', 22)).toBe(echoed('203.0.113.5', 22))
-    expect(await nc('100.64.3.3', 5432)).toBe(echoed('100.64.3.3', 5432))
-    expect(await refusal(5433, '100.64.3.3')).toBe('ECONNREFUSED')
-    expect(await refusal(5432, '100.64.9.9')).toBe('ECONNREFUSED')
-    expect(seen()).toHaveLength(3)
-  })
-
-  it('takes the whole pool for a wildcard, by one route', async () => {
+  it('has one route for a wildcard', async () => {
     const { tun } = await world({ addressesOf: () => pool, poolRanges: pool })
     await tun.apply(tableOf(wanted('wild', { to: '*.ziti', ports: 80 })))
-    expect(await nc('100.99.1.2', 80)).toBe(echoed('100.99.1.2', 80))
-    expect(await nc('fd64::1:2:3', 80)).toBe(echoed('fd64::1:2:3', 80))
     expect(ip('route show table 3133760').trim().split('\n')).toHaveLength(1)
-  })
-
-  it('leaves marked sockets alone, even with half of the internet', async () => {
-    const { tun, seen } = await world()
-    await tun.apply(tableOf(wanted('half', { to: ['0.0.0.0/1', '99.1.2.3', '2000::/3'], ports: [1, 65_535], protocols: ['tcp', 'udp'] })))
-    expect(await nc('99.1.2.3', 4444)).toBe(echoed('99.1.2.3', 4444))
-    const marked = (host: string) => connectMarked({ host, port: 4444, mark: ownMark, timeout: 300 }).then(() => 'connected', (error) => error.code)
-    expect(await marked('99.1.2.3')).toMatch(/ETIMEDOUT|EHOSTUNREACH/)
-    expect(await marked('2001:4860::1')).toMatch(/ETIMEDOUT|EHOSTUNREACH/)
-    expect(seen()).toHaveLength(1)
   })
 
   it('leaves this host its own addresses and loopback, within every range', async () => {
@@ -316,18 +261,6 @@ describe.skipIf(noNetwork)('in a network of its own', () => {
     const { tun } = await world()
     expect(await tun.apply(tableOf(wanted('web', { to: '203.0.113.5', ports: 80 })))).toMatchObject({ failed: [] })
     expect(await nc('203.0.113.5', 80)).toBe(echoed('203.0.113.5', 80))
-  })
-
-  it('lives beside a second instance', async () => {
-    const first = await world()
-    const second = await world({ slot: 1 })
-    await first.tun.apply(tableOf(wanted('one', { to: '203.0.113.5', ports: 80 })))
-    await second.tun.apply(tableOf(wanted('two', { to: '203.0.113.6', ports: 80 })))
-    expect(await nc('203.0.113.5', 80)).toBe(echoed('203.0.113.5', 80))
-    expect(await nc('203.0.113.6', 80)).toBe(echoed('203.0.113.6', 80))
-    expect([first.seen().length, second.seen().length]).toEqual([1, 1])
-    await first.tun.close()
-    expect(await nc('203.0.113.6', 80)).toBe(echoed('203.0.113.6', 80))
   })
 
   it('has UDP ports inside the tunnel, so that a DNS server needs none of this host', async () => {
