@@ -45,8 +45,11 @@ const batchSlots = 16
 /** The header of IP then begins at an address that large reads like. */
 const packetOffset = 64
 const slotBytes = packetOffset + 65_536
-/** One turn reads no more, so that a flood does not starve the rest of the program. */
-const bytesPerTurn = 4 << 20
+/**
+ * One turn reads no more, so that a flood does not starve the rest of the program, and what has been read is handed on while it is warm: where it goes
+ * on to is often written to only once a turn.
+ */
+const bytesPerTurn = 512 << 10
 const packetsPerTurn = 512
 /**
  * After so much has been sent, what has come is read before anything else is done: the kernel hands a packet over to its receiver inside our write, so the
