@@ -63,6 +63,15 @@ describe.each(families)('%s in', (_, ends) => {
     expect([got, host.ip.drops.toJSON(), host.sent]).toEqual([[], { 'ip.source': 5, 'ip.destination': 4 }, []])
   })
 
+  it('is looked at again when one of its addresses is another than before', () => {
+    const { host, got } = listening()
+    const elsewhere = ends === v4 ? '203.0.113.9' : '2001:db8:9::9'
+    const nobody = ends === v4 ? '127.0.0.1' : '::1'
+    const way = [[ends.from, ends.to], [ends.from, ends.to], [nobody, ends.to], [ends.from, ends.to], [ends.from, elsewhere], [elsewhere, ends.to]] as const
+    for (const [from, to] of way) host.ip.receive(buildPacket({ from, to, protocol: 200 }, Uint8Array.of(1)))
+    expect([got.length, host.ip.drops.toJSON()]).toEqual([4, { 'ip.source': 1, 'ip.destination': 1 }])
+  })
+
   it('answers a protocol that nobody has', () => {
     const { host } = listening()
     host.ip.receive(buildPacket({ ...ends, protocol: 201 }, Uint8Array.of(1)))

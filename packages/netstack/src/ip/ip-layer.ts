@@ -42,6 +42,9 @@ export class IpLayer {
   /** Read into again and again. A reassembled packet has its own: the fragment is still being looked at. */
   readonly #packet = new IpPacket()
   readonly #whole = new IpPacket()
+  /** Ends of the last packet that was for us: packets come in runs, and a run has the same objects. */
+  #knownSource: IpAddress | undefined
+  #knownDestination: IpAddress | undefined
 
   constructor(options: IpLayerOptions) {
     const { device, addresses, clock, random, drops = new DropCounts() } = options
@@ -94,12 +97,17 @@ export class IpLayer {
 
   #isForUs(packet: IpPacket): boolean {
     const { source, destination } = packet
+    if (source === this.#knownSource && destination === this.#knownDestination) return true
     // RFC 1122 3.2.1.3, RFC 4291 2.7: no packet comes from these. One that says it comes from where it goes to is an old attack.
     if (!isUnicast(source) || isLoopback(source) || isMapped(source) || source.equals(destination)) {
       this.drops.count('ip.source')
       return false
     }
-    if (this.addresses.accepts(destination)) return true
+    if (this.addresses.accepts(destination)) {
+      this.#knownSource = source
+      this.#knownDestination = destination
+      return true
+    }
     if (packet.version === 6 && packet.protocol === ipProtocol.icmp6 && isMulticast(destination) && this.addresses.isAskedFor(destination)) return true
     this.drops.count('ip.destination')
     return false

@@ -24,6 +24,8 @@ export class PairTable<T extends Paired<T>> {
   readonly #secret: number
   readonly #byHash = new Map<number, T>()
   readonly #perRemote = new Map<number, number>()
+  /** Found last: segments come in runs. */
+  #last: T | undefined
   size = 0
 
   constructor(secret: number) {
@@ -31,9 +33,10 @@ export class PairTable<T extends Paired<T>> {
   }
 
   find(local: IpAddress, localPort: number, remote: IpAddress, remotePort: number): T | undefined {
+    if (this.#last && isPair(this.#last.pair, local, localPort, remote, remotePort)) return this.#last
     let member = this.#byHash.get(this.#hash(local, localPort, remote, remotePort))
     while (member && !isPair(member.pair, local, localPort, remote, remotePort)) member = member.chained
-    return member
+    return (this.#last = member)
   }
 
   add(member: T): void {
@@ -45,6 +48,7 @@ export class PairTable<T extends Paired<T>> {
 
   /** False if it is not in the table. */
   remove(member: T): boolean {
+    if (this.#last === member) this.#last = undefined
     const hash = this.#hashOf(member.pair)
     let at = this.#byHash.get(hash)
     if (at === member) {
