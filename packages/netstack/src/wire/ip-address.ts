@@ -1,3 +1,4 @@
+import { parseIpAddress } from '@tunnel/flow'
 import { readI32, writeU32 } from './big-endian.ts'
 
 /**
@@ -77,42 +78,12 @@ export function writeAddress(address: IpAddress, into: Uint8Array, at: number): 
 
 /** `undefined` for everything but four full decimal numbers (no `010.0.0.1`, no `1.2.3`) and RFC 4291 2.2; no zones. */
 export function parseAddress(text: string): IpAddress | undefined {
-  if (text.includes(':')) return parseIpv6Text(text)
-  const word = parseIpv4Text(text)
-  return word === undefined ? undefined : ipv4Address(word)
-}
-
-function parseIpv4Text(text: string): number | undefined {
-  const parts = text.split('.', 5)
-  if (parts.length !== 4 || !parts.every((part) => /^(?:0|[1-9]\d{0,2})$/.test(part) && Number(part) < 256)) return undefined
-  return parts.reduce((value, part) => value * 256 + Number(part), 0)
-}
-
-function parseIpv6Text(text: string): IpAddress | undefined {
-  const halves = text.split('::', 3)
-  if (halves.length > 2) return undefined
-  const head = parseGroups(halves[0] ?? '', halves.length === 1)
-  const tail = halves.length === 2 ? parseGroups(halves[1] ?? '', true) : []
-  if (!head || !tail) return undefined
-  const zeros = 8 - head.length - tail.length
-  // "::" stands for at least one group.
-  if (halves.length === 2 ? zeros < 1 : zeros !== 0) return undefined
-  const groups = [...head, ...Array.from({ length: zeros }, () => 0), ...tail]
-  const word = (index: number): number => ((groups[index * 2] ?? 0) << 16) | (groups[index * 2 + 1] ?? 0)
-  return new IpAddress(6, word(0), word(1), word(2), word(3))
-}
-
-function parseGroups(text: string, last: boolean): number[] | undefined {
-  if (text === '') return []
-  const groups: number[] = []
-  const parts = text.split(':', 9)
-  for (const [index, part] of parts.entries()) {
-    const dotted = last && index === parts.length - 1 && part.includes('.') ? parseIpv4Text(part) : undefined
-    if (dotted !== undefined) groups.push(dotted >>> 16, dotted & 0xffff)
-    else if (/^[\da-f]{1,4}$/i.test(part)) groups.push(Number.parseInt(part, 16))
-    else return undefined
-  }
-  return groups
+  const parsed = parseIpAddress(text)
+  if (!parsed) return undefined
+  const { family, value } = parsed
+  if (family === 4) return ipv4Address(Number(value))
+  const word = (shift: bigint): number => Number((value >> shift) & 0xffff_ffffn)
+  return new IpAddress(6, word(96n), word(64n), word(32n), word(0n))
 }
 
 /** Canonical: IPv6 by RFC 5952 4. */
