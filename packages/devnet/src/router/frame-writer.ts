@@ -56,7 +56,8 @@ export class FrameWriter {
   #inFlight = 0
   #controlBytes = 0
   #delay: Milliseconds = 0
-  #delayed = 0
+  /** In the order in which they go out, whichever timer rings first: those of a busy process need not keep theirs. */
+  readonly #delayed: Batch[] = []
   #lastDue: Milliseconds = 0
   /** Written while held. */
   #kept: Batch[] = []
@@ -185,13 +186,13 @@ export class FrameWriter {
     if (this.#dead) return
     this.#inFlight += batch.bytes.length
     // A batch without delay must not overtake one with.
-    if (this.#delay === 0 && this.#delayed === 0) return this.#send(batch)
+    if (this.#delay === 0 && this.#delayed.length === 0) return this.#send(batch)
     const now = this.#options.clock.now()
     this.#lastDue = Math.max(this.#lastDue, now + this.#delay)
-    this.#delayed += 1
+    this.#delayed.push(batch)
     this.#options.clock.after(this.#lastDue - now, () => {
-      this.#delayed -= 1
-      this.#send(batch)
+      const next = this.#delayed.shift()
+      if (next) this.#send(next)
     })
   }
 
