@@ -147,9 +147,12 @@ describe.skipIf(!hasNamespaces)('with tun', () => {
       const capture = world.host.start(world.program[0] ?? '', [...world.program.slice(1), 'capture', '--pcap', `${files}/part.pcap`])
       await capture.line(/capturing what passes the stack/)
       await shell('curl -sS http://10.200.0.80:8042/hello')
+      const captured = (): Promise<string> => shell(`tcpdump -nr ${files}/part.pcap 2>/dev/null`)
+      // The connection may end after curl.
+      await expect.poll(captured, { timeout: 5_000 }).toMatch(connection)
       capture.signal('SIGINT')
       expect(await capture.exited).toBe(0)
-      expect(await shell(`tcpdump -nr ${files}/part.pcap 2>/dev/null`)).toMatch(connection)
+      expect(await captured()).toMatch(connection)
       const asking = `while ! [ -e ${files}/enough ]; do curl -sS http://10.200.0.80:8042/hello; done`
       const piped = shell(`${cli('capture', '--pcap', '-', '2>/dev/null')} | tcpdump -nc 1 -r - port 8042 2>/dev/null; touch ${files}/enough`)
       expect((await Promise.all([piped, shell(asking)]))[0]).toContain('10.200.0.80.8042')

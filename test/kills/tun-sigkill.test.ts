@@ -60,7 +60,8 @@ describe.skipIf(!hasNamespaces)('with a TUN link', () => {
       for (const pid of [running.pid, ...descendants(running.pid)]) killHard(pid)
       await running.exited
       const { code, stdout, stderr } = await world.host.run('sh', ['-c', `tcpdump -nr ${capture} | wc -l`])
-      expect({ code, stderr }).toMatchObject({ code: 0, stderr: expect.not.stringMatching(/truncated|bogus/) })
+      // The kernel cuts a write short when it kills: then the packet that was being written is told of, and all before it are read.
+      expect({ code, stderr }).toMatchObject({ code: 0, stderr: expect.stringMatching(/^reading from file .*\n(tcpdump: pcap_loop: truncated dump file.*\n)?$/) })
       expect(Number(stdout)).toBeGreaterThan(10)
       const next = starts['tun']?.()
       await next?.line(/adding web-19\.ziti/)
