@@ -106,7 +106,7 @@ export class TcpLayer implements Transport, RequestOwner {
 
   /** When `flush` has something to do; infinity if never. */
   get nextWake(): Milliseconds {
-    return Math.min(this.#runner.nextWake, this.#requests.nextWake)
+    return Math.min(this.#runner.nextWake, this.#requests.nextWake, this.pool.wakeAt)
   }
 
   /** Takes SYNs that no listener waits for. Without a handler they are reset. */
@@ -139,6 +139,7 @@ export class TcpLayer implements Transport, RequestOwner {
     this.#receivedAt = undefined
     this.#requests.expire(now)
     this.#runner.flush(now)
+    this.pool.tidy(now)
   }
 
   receive(packet: IpPacket, verified: boolean): void {

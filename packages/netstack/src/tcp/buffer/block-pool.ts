@@ -1,3 +1,5 @@
+import type { Milliseconds } from '@tunnel/flow'
+
 /** Sizes of blocks: for a lone small segment, for a few full ones, for the largest packet there is. */
 const blockSizes = [2 * 1024, 16 * 1024, 64 * 1024] as const
 const largestBlockBytes = 64 * 1024
@@ -30,8 +32,9 @@ export class Block {
 
 /** What is kept of unused blocks while others are in use: as much as many busy connections give back and take again. */
 const spareWhileBusyBytes = 32 * 1024 * 1024
-/** When nothing waits anywhere. */
+/** When nothing has waited anywhere for a while; between two bursts all lie there unused as well, and would be made anew for each. */
 const spareAtRestBytes = 4 * 1024 * 1024
+const restAfter: Milliseconds = 1_000
 
 /**
  * Blocks of memory for all buffers of a stack. Connections hold some only while bytes wait in them, so an idle one costs
@@ -42,10 +45,18 @@ export class BlockPool {
   #spareBytes = 0
   /** Of all blocks that are taken. */
   usedBytes = 0
+  /** When `tidy` has something to do; infinity if never. */
+  wakeAt: Milliseconds = Number.POSITIVE_INFINITY
+  #takenSince = false
+
+  get spareBytes(): number {
+    return this.#spareBytes
+  }
 
   take(bytes: number): Block {
     const size = blockBytesFor(bytes)
     this.usedBytes += size
+    this.#takenSince = true
     const spare = this.#spare.get(size)?.pop()
     if (!spare) return new Block(new Uint8Array(size), this)
     this.#spareBytes -= size
@@ -58,7 +69,19 @@ export class BlockPool {
       this.#spareBytes += bytes.length
       this.#spare.get(bytes.length)?.push(bytes)
     }
-    if (this.usedBytes === 0 && this.#spareBytes > spareAtRestBytes) this.#shrink()
+  }
+
+  /** Lets go of what is spare once no block has been taken for a while. To be called now and then, and at `wakeAt`. */
+  tidy(now: Milliseconds): void {
+    if (this.#spareBytes <= spareAtRestBytes) {
+      this.wakeAt = Number.POSITIVE_INFINITY
+    } else if (this.#takenSince || this.wakeAt === Number.POSITIVE_INFINITY) {
+      this.wakeAt = now + restAfter
+    } else if (now >= this.wakeAt) {
+      this.#shrink()
+      this.wakeAt = Number.POSITIVE_INFINITY
+    }
+    this.#takenSince = false
   }
 
   #shrink(): void {
