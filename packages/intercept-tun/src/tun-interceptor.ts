@@ -173,7 +173,7 @@ class Tun implements TunInterceptor {
     const { claims, failed, notes } = this.#resolve(wanted)
     for (const note of notes) if (!this.#notes.has(note)) this.#log('info', `${source}.apply`, note)
     this.#notes = new Set(notes)
-    const refused = this.#isWithoutLink ? [] : await this.#moveTo(claims)
+    const refused = await this.#moveTo(claims)
     const kept = new Map([...claims].filter(([, { to }]) => !refused.some(({ destination }) => contains(destination.prefix, to))))
     const before = this.#claims
     this.#setClaims(kept)
@@ -185,8 +185,9 @@ class Tun implements TunInterceptor {
     }
   }
 
-  /** The kernel routes nothing into a link that somebody has just switched off. */
+  /** The kernel routes nothing into a link that somebody has just switched off; and where there is none now, all is routed when there is one again. */
   async #moveTo(claims: ReadonlyMap<string, Claim>): Promise<Refusal[]> {
+    if (this.#isWithoutLink) return []
     if (this.#tunnel.isOff) await this.#repair().catch(this.#tellError)
     return this.#tunnel.moveTo(this.#needed(claims))
   }
@@ -254,7 +255,7 @@ class Tun implements TunInterceptor {
     })
   }
 
-  /** What is wanted meanwhile is routed when there is a link again. */
+  /** It is gone, and could not be made again yet. */
   get #isWithoutLink(): boolean {
     return this.#cancelRemake !== undefined
   }
@@ -317,8 +318,8 @@ class Tun implements TunInterceptor {
     }
     await this.#settleRules()
     if (!this.#ended) return
-    if (this.#isWithoutLink) this.#cancelRemake?.()
-    else await this.#tunnel.close()
+    this.#cancelRemake?.()
+    await this.#tunnel.close()
     this.#closeOwn()
   }
 

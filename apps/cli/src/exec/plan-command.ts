@@ -1,6 +1,5 @@
 import { planCommandNamespace } from '@tunnel/linux'
-import type { ExitCode } from '../exit-codes.ts'
-import { exitCodes } from '../exit-codes.ts'
+import { exitCodes, type ExitCode } from '../exit-codes.ts'
 import { loadIdentities } from '../identities.ts'
 import { renderPlan } from '../plan/render-plan.ts'
 import type { Session } from '../session.ts'

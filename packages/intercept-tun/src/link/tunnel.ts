@@ -104,8 +104,9 @@ export class Tunnel {
     const link = this.#findLink()
     if (!link) return undefined
     if (!link.up) this.#control.setLink(link.name, { up: true })
-    const addresses = this.#missingAddresses().filter((address) => unlessThere(() => this.#control.addAddress(address)))
-    const routes = this.#missingRoutes().filter((route) => unlessThere(() => this.#control.addRoutes([route])))
+    // It may be there, by another way of writing it.
+    const addresses = this.#missingAddresses().filter((address) => unless('linux.exists', () => this.#control.addAddress(address)))
+    const routes = this.#missingRoutes().filter((route) => unless('linux.exists', () => this.#control.addRoutes([route])))
     return { switchedOn: !link.up, restored: addresses.length + routes.length }
   }
 
@@ -165,8 +166,9 @@ export class Tunnel {
 
   #remove(cidr: string, destination: Destination): void {
     this.#present.delete(cidr)
-    unlessGone(() => this.#control.removeRoutes([this.routeOf(destination)]))
-    if (destination.peer) unlessGone(() => this.#control.removeAddress(this.#peerAddress(destination)))
+    // Somebody was faster, or has deleted the link.
+    unless('linux.missing', () => this.#control.removeRoutes([this.routeOf(destination)]))
+    if (destination.peer) unless('linux.missing', () => this.#control.removeAddress(this.#peerAddress(destination)))
   }
 
   /** In a table of our own: sockets with the own mark never see it. */
@@ -207,23 +209,14 @@ const addressKey = ({ device, address, peer }: LinkAddress): string => `${device
 const routeKey = ({ family, destination, device }: Route): string => `${family} ${destination} ${device}`
 const ruleKey = ({ family, priority, table }: Rule): string => `${family} ${priority} ${table}`
 
-/** False: it is there, by another way of writing it. */
-function unlessThere(add: () => void): boolean {
+/** False: the system has refused it with `code`, as it does when all is as wanted already. */
+function unless(code: string, change: () => void): boolean {
   try {
-    add()
+    change()
     return true
   } catch (error) {
-    if (isCodedError(error, 'linux.exists')) return false
+    if (isCodedError(error, code)) return false
     throw error
-  }
-}
-
-/** Somebody was faster, or has deleted the link. */
-function unlessGone(remove: () => void): void {
-  try {
-    remove()
-  } catch (error) {
-    if (!isCodedError(error, 'linux.missing')) throw error
   }
 }
 

@@ -178,7 +178,12 @@ class NetlinkRouteControl implements RouteControl {
   watch(changed: (events: readonly NetworkEvent[]) => void): { close(): void } {
     const watch = watchNetwork(changed)
     this.#watches.add(watch)
-    return watch
+    return {
+      close: () => {
+        this.#watches.delete(watch)
+        watch.close()
+      },
+    }
   }
 
   close(): void {
